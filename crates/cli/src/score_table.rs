@@ -1,0 +1,153 @@
+//! The table of scores at the end of a run.
+
+use comfy_table::{Cell, CellAlignment};
+
+use crate::layout;
+use crate::scores::{Block, Row};
+
+/// A block of scores with its title.
+pub(crate) fn render(block: &Block) -> String {
+    let by_target = block.rows.iter().any(|row| row.target.is_some());
+    let mut table = layout::table();
+    let mut header = Vec::new();
+    if by_target {
+        header.push(left("target"));
+    }
+    header.push(left("model"));
+    header.extend(["events", "NLL", "CRPS", "MAE", "MSE", "in 50 %", "in 80 %", "in 95 %"].map(right));
+    table.set_header(header);
+    let mut last_target = None;
+    for row in &block.rows {
+        let mut cells = Vec::new();
+        if by_target {
+            // A target is named on its first line only.
+            cells.push(left(if last_target == Some(&row.target) { "" } else { row.target.as_deref().unwrap_or("") }));
+            last_target = Some(&row.target);
+        }
+        cells.push(left(&row.model));
+        cells.push(right(&layout::grouped(row.events)));
+        cells.extend(figures(row).iter().map(|figure| right(figure)));
+        table.add_row(cells);
+    }
+    format!("{}\n{}", title(block), layout::text(&table))
+}
+
+fn title(block: &Block) -> String {
+    let mut title = format!("{} · {}", block.operator, range(&block.range));
+    if block.several_horizons || block.horizon != "1" {
+        title.push_str(&format!(" · {} steps ahead", block.horizon));
+    }
+    let units = match (block.standardised, block.targets) {
+        (true, 0 | 1) => "in standard deviations of the target".to_owned(),
+        (true, targets) => format!("mean of {targets} targets, each in its standard deviations"),
+        (false, 0 | 1) => "in the target's own unit".to_owned(),
+        (false, _) => "each target in its own unit".to_owned(),
+    };
+    format!("{title} · {units}")
+}
+
+fn range(range: &str) -> &str {
+    match range {
+        "all" => "all events",
+        "learning" => "events to learn from",
+        "scored" => "scored events",
+        other => other,
+    }
+}
+
+fn figures(row: &Row) -> [String; 7] {
+    std::array::from_fn(|stat| {
+        let value = row.means[stat];
+        // Coverage is shown in per cent: it is to be compared with the level in its heading.
+        if stat < 4 { figure(value) } else { percent(value) }
+    })
+}
+
+fn figure(value: f64) -> String {
+    match value {
+        value if value.is_nan() => "–".to_owned(),
+        value if value == 0.0 || (1e-3..1e5).contains(&value.abs()) => format!("{value:.3}"),
+        value => format!("{value:.2e}"),
+    }
+}
+
+fn percent(share: f64) -> String {
+    if share.is_nan() { "–".to_owned() } else { format!("{:.1}", share * 100.0) }
+}
+
+fn left(text: &str) -> Cell {
+    Cell::new(text)
+}
+
+fn right(text: &str) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scores::blocks;
+    use crate::testing::score;
+    use sluicegate::Sample;
+
+    fn text(samples: &[Sample]) -> String {
+        blocks(samples).iter().map(render).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_standardised_block_has_one_line_per_model() {
+        let mut samples = vec![Sample {
+            name: "forecast_standardised".into(),
+            labels: vec![("operator".into(), "forecast".into())],
+            value: 1.0,
+        }];
+        for target in ["OT", "HUFL"] {
+            samples.extend(score("forecast", "p", "forecast", target, 1, "all", 17_419.0, 0.171));
+            samples.extend(score("forecast", "p", "persistence", target, 1, "all", 17_419.0, 0.466));
+            samples.extend(score("forecast", "p", "ar", target, 1, "all", 17_419.0, 0.322));
+        }
+        insta::assert_snapshot!(text(&samples), @r"
+        forecast · all events · mean of 2 targets, each in its standard deviations
+        ────────────────────────────────────────────────────────────────────────────────────
+         model         events     NLL    CRPS     MAE     MSE   in 50 %   in 80 %   in 95 %
+        ════════════════════════════════════════════════════════════════════════════════════
+         forecast      17,419   0.171   0.171   0.171   0.171      50.0      50.0      50.0
+         ar            17,419   0.322   0.322   0.322   0.322      50.0      50.0      50.0
+         persistence   17,419   0.466   0.466   0.466   0.466      50.0      50.0      50.0
+        ────────────────────────────────────────────────────────────────────────────────────
+        ");
+    }
+
+    #[test]
+    fn raw_scores_have_a_line_per_target_and_model() {
+        let mut samples = Vec::new();
+        for (target, value) in [("volume", 1_234_567.0), ("spread", 0.000_123)] {
+            samples.extend(score("forecast", "p", "forecast", target, 24, "scored", 100.0, value));
+            samples.extend(score("forecast", "p", "ar", target, 24, "scored", 100.0, f64::NAN));
+        }
+        insta::assert_snapshot!(text(&samples), @r"
+        forecast · scored events · 24 steps ahead · each target in its own unit
+        ──────────────────────────────────────────────────────────────────────────────────────────────────
+         target   model      events       NLL      CRPS       MAE       MSE   in 50 %   in 80 %   in 95 %
+        ══════════════════════════════════════════════════════════════════════════════════════════════════
+         spread   forecast      100   1.23e-4   1.23e-4   1.23e-4   1.23e-4      50.0      50.0      50.0
+                  ar            100         –         –         –         –      50.0      50.0      50.0
+         volume   forecast      100    1.23e6    1.23e6    1.23e6    1.23e6      50.0      50.0      50.0
+                  ar            100         –         –         –         –      50.0      50.0      50.0
+        ──────────────────────────────────────────────────────────────────────────────────────────────────
+        ");
+    }
+
+    #[test]
+    fn the_widest_table_fits() {
+        let long = "a-model-with-a-name-as-long-as-names-may-be-which-is-64-letters";
+        let mut samples = score(long, "p", long, long, 96, "learning", 123_456_789.0, -123_456.789);
+        samples.extend(score(long, "p", "ar", "other", 96, "learning", 1.0, 1.0));
+        let text = text(&samples);
+        let table = text.lines().skip(1);
+        assert!(table.clone().count() > 4);
+        for line in table {
+            assert!(line.chars().count() <= layout::COLUMNS_MAX, "{line}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The source: where events come from.
+
+use arrow::datatypes::SchemaRef;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::{Batch, BoxError, ConfigError, Offset, PartitionId, PipelineContext};
+
+/// A set of partitions with one schema. Opening one gives its [`Reader`].
+pub trait Source: Send {
+    /// The columns of every batch, with [`Roles`](crate::Roles) in the schema's metadata.
+    fn schema(&self) -> SchemaRef;
+
+    /// The partitions there are, in a fixed order.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    fn partitions(&mut self) -> Result<Vec<PartitionId>, BoxError>;
+
+    /// Opens one partition. Reading begins at the first row whose offset is at least `from`, or where the settings say
+    /// when `from` is `None`.
+    ///
+    /// # Errors
+    /// When the partition is unknown or cannot be opened.
+    fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError>;
+}
+
+/// Reads one partition in order.
+pub trait Reader: Send {
+    /// The next rows, never none of them; `Ok(None)` at the end. May block: it is called on a thread of its own.
+    ///
+    /// Offsets increase from batch to batch.
+    ///
+    /// # Errors
+    /// When the next rows cannot be read. No later call will succeed.
+    fn next_batch(&mut self) -> Result<Option<Batch>, BoxError>;
+
+    /// How much has been read, and how much there is, as far as it is known.
+    fn progress(&self) -> Progress {
+        Progress::default()
+    }
+}
+
+/// How far a reader has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Rows handed out so far.
+    pub rows_done: u64,
+    /// Rows that there are in all, where that is known beforehand.
+    pub rows_total: Option<u64>,
+}
+
+impl Progress {
+    /// `rows_done` rows out of `rows_total`.
+    pub fn new(rows_done: u64, rows_total: Option<u64>) -> Self {
+        Self { rows_done, rows_total }
+    }
+}
+
+/// The settings of a source type: the table `[source.NAME]` of a pipeline file without `type`.
+pub trait SourceConfig: DeserializeOwned + JsonSchema + 'static {
+    /// Checks the settings and looks at what is there, as far as needed to know the schema.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that names the setting, and the file or server where it is at fault.
+    fn connect(self, pipeline: &PipelineContext) -> Result<Box<dyn Source>, ConfigError>;
+}

@@ -1,0 +1,350 @@
+//! The settings of a forecast operator: the table `[operator.NAME]` with `type = "forecast"`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sluicegate_core::ConfigError;
+
+use crate::control::AutoregressionConfig;
+use crate::family::ModelKind;
+use crate::feature::FeatureConfig;
+use crate::forecast::Column;
+use crate::head::HeadKind;
+use crate::optimizer::OptimizerConfig;
+
+/// Farther horizons would make per-key memory large.
+const HORIZON_MAX: usize = 10_000;
+/// Larger layers would not learn event by event at any useful rate.
+const HIDDEN_MAX: usize = 4096;
+/// Longer windows would need a truncation that depends on the data.
+const WINDOW_MAX: usize = 10_000;
+
+/// Forecasts every event's successors as probability distributions, and learns from each event as it comes.
+///
+/// One network per partition, shared by all keys; one recurrent state per key. Emits one row per event, target, horizon and
+/// model.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForecastConfig {
+    /// The numeric columns to forecast.
+    pub targets: Vec<String>,
+    /// How many events of the same key ahead to forecast.
+    #[serde(default = "default_horizons")]
+    pub horizons: Vec<usize>,
+    /// The column with the key; by default the one that the source names.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The column with the event time; by default the one that the source names.
+    #[serde(default)]
+    pub time: Option<String>,
+    /// Time from one event of a key to the next, such as "1h", where it is always the same; by default the key's last gap.
+    #[serde(default)]
+    pub interval: Option<String>,
+    /// What the network sees beside the targets' own past.
+    #[serde(default)]
+    pub features: FeatureConfig,
+    /// The model whose forecasts the operator stands for.
+    #[serde(default)]
+    pub model: ModelConfig,
+    /// Models that run beside it, on the same events.
+    #[serde(default = "default_controls")]
+    pub controls: Vec<ModelKind>,
+    /// Settings of every `ar` model.
+    #[serde(default)]
+    pub ar: AutoregressionConfig,
+    /// How the forecasts are laid out.
+    #[serde(default)]
+    pub layout: LayoutKind,
+    /// Which of the optional columns are emitted; by default all. What is left out is not computed.
+    #[serde(default)]
+    pub columns: Option<Vec<Column>>,
+    /// How scores are summed up while running.
+    #[serde(default)]
+    pub scores: ScoresConfig,
+    /// What to do with values that cannot be used.
+    #[serde(default)]
+    pub bad_values: BadValuesConfig,
+    /// Most keys to remember; beyond it the least recently seen is forgotten. By default there is no limit.
+    #[serde(default)]
+    pub max_keys: Option<usize>,
+    /// A key not seen during so many rows of the partition is forgotten. By default none is.
+    #[serde(default)]
+    pub ttl_events: Option<u64>,
+}
+
+fn default_horizons() -> Vec<usize> {
+    vec![1]
+}
+
+fn default_controls() -> Vec<ModelKind> {
+    vec![ModelKind::Persistence, ModelKind::Ar]
+}
+
+/// Which model, and how it learns. Settings other than `kind` concern the networks.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// Which member of the family.
+    pub kind: ModelKind,
+    /// Hidden units.
+    pub hidden: usize,
+    /// The distribution of the next event.
+    pub head: HeadKind,
+    /// Truncated back-propagation through time.
+    pub bptt: BpttConfig,
+    /// Rows of the partition from one optimizer step to the next, U. By default
+    /// max(1, expected_keys · bptt.every / 64), rounded down.
+    pub update_every: Option<u64>,
+    /// About how many keys the partition has, for the default of `update_every`.
+    pub expected_keys: u64,
+    /// How the parameters move.
+    pub optimizer: OptimizerConfig,
+    /// Whether it learns; `false` runs the parameters as they are.
+    pub learn: bool,
+    /// Seed of the starting parameters.
+    pub seed: u64,
+    /// A safetensors file with starting parameters under PyTorch's names, relative to the pipeline file.
+    pub initial: Option<String>,
+    /// What computes the cell.
+    pub backend: BackendKind,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            kind: ModelKind::Lstm,
+            hidden: 32,
+            head: HeadKind::StudentT,
+            bptt: BpttConfig::default(),
+            update_every: None,
+            expected_keys: 1,
+            optimizer: OptimizerConfig::default(),
+            learn: true,
+            seed: 0,
+            initial: None,
+            backend: BackendKind::Auto,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// U: rows of the shard from one optimizer step to the next.
+    pub fn update_rows(&self) -> u64 {
+        /// At the default, windows of about this many keys make one optimizer step.
+        const WINDOWS_PER_STEP: u64 = 64;
+        let by_keys = || (self.expected_keys.saturating_mul(self.bptt.every as u64) / WINDOWS_PER_STEP).max(1);
+        self.update_every.unwrap_or_else(by_keys)
+    }
+}
+
+/// How far back a gradient flows, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BpttConfig {
+    /// k1: events of a key from one training window to the next.
+    pub every: usize,
+    /// k2: events that the gradient flows back through; a multiple of `every`.
+    pub window: usize,
+}
+
+impl Default for BpttConfig {
+    fn default() -> Self {
+        Self { every: 1, window: 8 }
+    }
+}
+
+/// What computes a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendKind {
+    /// The best there is for the cell and its shape. A fixed choice, never a timing.
+    #[default]
+    Auto,
+    /// libtorch on the CPU.
+    Libtorch,
+}
+
+/// How forecasts become rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayoutKind {
+    /// One row per event, target, horizon and model.
+    #[default]
+    Long,
+    /// One row per event, with a column per target, horizon and number.
+    Wide,
+}
+
+/// How scores are summed up while running. What is emitted stays in the targets' own units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScoresConfig {
+    /// Scores are divided by each target's deviation over so many first rows of the partition; by default they are not.
+    pub standardise_rows: Option<u64>,
+    /// Rows before this one are summed up apart, as `learning`.
+    pub from: u64,
+    /// Rows from this one on are not counted. By default all are.
+    pub to: Option<u64>,
+}
+
+/// What to do with values that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BadValuesConfig {
+    /// A target that is NaN, infinite or beyond ±1e100. One that is null is always taken as missing.
+    pub target: OnBadValue,
+    /// An input column that is null, NaN, infinite or beyond ±1e100.
+    pub input: OnBadValue,
+    /// An event time before that of an earlier event of the same key.
+    pub time: OnBadValue,
+}
+
+/// What to do with one kind of value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnBadValue {
+    /// Take the value as missing (a time: keep the order of offsets), and count it.
+    #[default]
+    Mask,
+    /// Stop at it.
+    Fail,
+}
+
+impl ForecastConfig {
+    /// Settings that forecast the given columns, all else by default.
+    pub fn new(targets: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            targets: targets.into_iter().map(Into::into).collect(),
+            horizons: default_horizons(),
+            key: None,
+            time: None,
+            interval: None,
+            features: FeatureConfig::default(),
+            model: ModelConfig::default(),
+            controls: default_controls(),
+            ar: AutoregressionConfig::default(),
+            layout: LayoutKind::default(),
+            columns: None,
+            scores: ScoresConfig::default(),
+            bad_values: BadValuesConfig::default(),
+            max_keys: None,
+            ttl_events: None,
+        }
+    }
+
+    /// Refuses settings that contradict each other, whatever columns come in.
+    ///
+    /// # Errors
+    /// Names the setting.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let fail = |key: &str, message: String| Err(ConfigError::new(key, message));
+        if self.targets.is_empty() {
+            return fail("targets", "names no column to forecast".into());
+        }
+        no_repeats("targets", &self.targets)?;
+        no_repeats("features.inputs", &self.features.inputs)?;
+        no_repeats("features.calendar", &self.features.calendar.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>())?;
+        no_repeats("controls", &self.controls.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>())?;
+        if self.horizons.is_empty() || self.horizons.iter().any(|horizon| !(1..=HORIZON_MAX).contains(horizon)) {
+            return fail("horizons", format!("must name at least one horizon, each from 1 to {HORIZON_MAX}"));
+        }
+        no_repeats("horizons", &self.horizons.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        if let Some(interval) = &self.interval
+            && crate::duration::parse_micros(interval).is_none()
+        {
+            return Err(ConfigError::new("interval", format!("\"{interval}\" is not a span of time above 0"))
+                .help("write a whole number and a unit: 250ms, 30s, 15m, 1h or 1d"));
+        }
+        if self.max_keys == Some(0) {
+            return fail("max_keys", "must leave room for at least one key".into());
+        }
+        if self.ttl_events == Some(0) {
+            return fail("ttl_events", "must be at least 1".into());
+        }
+        if self.scores.standardise_rows == Some(0) {
+            return fail("scores.standardise_rows", "must be at least 1".into());
+        }
+        if self.scores.to.is_some_and(|to| to <= self.scores.from) {
+            return fail("scores.to", format!("must come after scores.from, which is {}", self.scores.from));
+        }
+        self.ar.validate().map_err(|error| error.within("ar"))?;
+        self.model.validate().map_err(|error| error.within("model"))
+    }
+}
+
+impl ModelConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let fail = |key: &str, message: String| Err(ConfigError::new(key, message));
+        if !(1..=HIDDEN_MAX).contains(&self.hidden) {
+            return fail("hidden", format!("must be from 1 to {HIDDEN_MAX}, not {}", self.hidden));
+        }
+        let BpttConfig { every, window } = self.bptt;
+        if every == 0 {
+            return fail("bptt.every", "must be at least 1".into());
+        }
+        if !(1..=WINDOW_MAX).contains(&window) {
+            return fail("bptt.window", format!("must be from 1 to {WINDOW_MAX}, not {window}"));
+        }
+        if every > window || window % every != 0 {
+            let next = window.next_multiple_of(every);
+            return Err(ConfigError::new(
+                "bptt.window",
+                format!("must be a multiple of bptt.every, which is {every}; it is {window}"),
+            )
+            .help(format!("write window = {next}, so that every label is learned from once")));
+        }
+        if self.update_every == Some(0) {
+            return fail("update_every", "must be at least 1".into());
+        }
+        if self.expected_keys == 0 {
+            return fail("expected_keys", "must be at least 1".into());
+        }
+        self.optimizer.validate().map_err(|error| error.within("optimizer"))
+    }
+}
+
+fn no_repeats(key: &str, values: &[String]) -> Result<(), ConfigError> {
+    match values.iter().enumerate().find(|(index, value)| values[..*index].contains(value)) {
+        Some((_, twice)) => Err(ConfigError::new(key, format!("names `{twice}` twice"))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl Fn(&mut ForecastConfig)) -> String {
+        let mut config = ForecastConfig::new(["y"]);
+        change(&mut config);
+        config.validate().unwrap_err().key
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused_by_name() {
+        assert_eq!(ForecastConfig::new(["y"]).validate(), Ok(()));
+        assert_eq!(refused(|c| c.targets.clear()), "targets");
+        assert_eq!(refused(|c| c.targets.push("y".into())), "targets");
+        assert_eq!(refused(|c| c.horizons = vec![0]), "horizons");
+        assert_eq!(refused(|c| c.interval = Some("often".into())), "interval");
+        assert_eq!(refused(|c| c.model.bptt.window = 0), "model.bptt.window");
+        assert_eq!(refused(|c| c.model.bptt.every = 0), "model.bptt.every");
+        assert_eq!(refused(|c| c.model.bptt.every = 9), "model.bptt.window");
+        assert_eq!(refused(|c| c.model.bptt.every = 3), "model.bptt.window");
+        assert_eq!(refused(|c| c.model.hidden = 0), "model.hidden");
+        assert_eq!(refused(|c| c.model.update_every = Some(0)), "model.update_every");
+        assert_eq!(refused(|c| c.model.optimizer.rate = -1.0), "model.optimizer.rate");
+        assert_eq!(refused(|c| c.ar.lags = vec![0]), "ar.lags");
+        assert_eq!(refused(|c| c.max_keys = Some(0)), "max_keys");
+        assert_eq!(refused(|c| c.controls = vec![ModelKind::Ar, ModelKind::Ar]), "controls");
+        assert_eq!(refused(|c| c.scores.to = Some(0)), "scores.to");
+    }
+
+    #[test]
+    fn the_update_span_grows_with_the_expected_keys() {
+        let rows = |expected_keys, every| {
+            let bptt = BpttConfig { every, window: every };
+            ModelConfig { expected_keys, bptt, ..ModelConfig::default() }.update_rows()
+        };
+        assert_eq!((rows(1, 1), rows(63, 1), rows(256, 16), rows(10_000, 1)), (1, 1, 64, 156));
+    }
+}

@@ -1,0 +1,8 @@
+//! Controls: simple models that a network has to beat, each a [`Predictor`](crate::Predictor) like any other.
+
+mod autoregression;
+mod persistence;
+mod residual;
+
+pub use autoregression::{Autoregression, AutoregressionConfig};
+pub use persistence::Persistence;

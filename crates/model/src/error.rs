@@ -1,0 +1,75 @@
+//! What can go wrong in a model.
+
+/// Why a model cannot be built, restored or driven on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// libtorch reported an error.
+    #[error("libtorch failed: {0}")]
+    Torch(#[from] tch::TchError),
+    /// libtorch's result for a row depends on the rows beside it, so a replay would not equal the live run.
+    #[error(
+        "on this processor libtorch's {kind} step with {inputs} inputs and {hidden} hidden units gives row {row} of a batch of \
+         {rows} another result than the same row alone, so results would depend on timing; \
+         choose another `model.kind` or `model.hidden`"
+    )]
+    NotBatchInvariant {
+        /// The cell.
+        kind: &'static str,
+        /// Width of its input.
+        inputs: usize,
+        /// Hidden units.
+        hidden: usize,
+        /// Rows of the batch that differed.
+        rows: usize,
+        /// Row that differed.
+        row: usize,
+    },
+    /// A file with initial weights cannot be used.
+    #[error("the initial weights in {file} cannot be used: {reason}")]
+    InitialWeights {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A column holds another type than when the pipeline was checked.
+    #[error("column `{column}` at offset {offset}: {reason}")]
+    Column {
+        /// The column.
+        column: String,
+        /// Offset of the first row of the batch.
+        offset: i64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value that the settings say to stop at.
+    #[error("offset {offset}: column `{column}` {reason}, and `bad_values.{setting}` is \"fail\"")]
+    BadValue {
+        /// Offset of the row.
+        offset: i64,
+        /// The column.
+        column: String,
+        /// What is wrong with the value.
+        reason: &'static str,
+        /// The setting that makes it an error.
+        setting: &'static str,
+    },
+    /// Rows were made for another partition than this operator's.
+    #[error("this operator instance works on partition {expected}, but was given rows of {found}")]
+    WrongPartition {
+        /// The partition it was built for.
+        expected: sluicegate_core::PartitionId,
+        /// The partition of the rows.
+        found: sluicegate_core::PartitionId,
+    },
+    /// The output table could not be put together.
+    #[error("the forecasts could not be put into a table: {0}")]
+    Output(#[from] arrow::error::ArrowError),
+    /// A snapshot of other settings, or a damaged one.
+    #[error(transparent)]
+    Snapshot(#[from] sluicegate_core::SnapshotError),
+    /// A snapshot whose contents contradict each other or the settings.
+    #[error("the snapshot cannot be restored: {0}")]
+    Restore(String),
+}

@@ -1,0 +1,239 @@
+//! From the columns of a batch to the numbers of its events.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Schema, TimeUnit, TimestampMicrosecondType};
+use sluicegate_core::config::nearest;
+use sluicegate_core::{Batch, ConfigError, Counter, Offset, Roles};
+
+use crate::config::{BadValuesConfig, ForecastConfig, OnBadValue};
+use crate::error::ModelError;
+use crate::feature::VALUE_MAX;
+
+/// Which columns mean what, by name and place.
+#[derive(Debug, Clone)]
+pub(super) struct Columns {
+    targets: Vec<(String, usize)>,
+    inputs: Vec<(String, usize)>,
+    key: Option<(String, usize)>,
+    time: Option<(String, usize)>,
+}
+
+/// Counts of values that were masked.
+#[derive(Debug, Clone)]
+pub(super) struct BadValueCounters {
+    pub(super) target: Counter,
+    pub(super) target_missing: Counter,
+    pub(super) input: Counter,
+    pub(super) time: Counter,
+}
+
+/// The numbers of a batch's events; NaN is missing.
+pub(super) struct Events {
+    pub(super) offsets: Vec<i64>,
+    keys: Option<StringArray>,
+    pub(super) times: Vec<Option<i64>>,
+    /// `[rows, targets]`.
+    pub(super) targets: Vec<f64>,
+    /// `[rows, extra inputs]`.
+    pub(super) inputs: Vec<f64>,
+}
+
+impl Events {
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    pub(super) fn key(&self, row: usize) -> Option<&str> {
+        self.keys.as_ref().filter(|keys| keys.is_valid(row)).map(|keys| keys.value(row))
+    }
+}
+
+impl Columns {
+    /// Finds the columns that the settings name and makes sure of their types.
+    pub(super) fn find(config: &ForecastConfig, schema: &Schema) -> Result<Self, ConfigError> {
+        let roles = Roles::of(schema);
+        let numeric = |setting: &str, names: &[String]| -> Result<Vec<(String, usize)>, ConfigError> {
+            names.iter().map(|name| find(schema, setting, name, "a number", is_number)).collect()
+        };
+        let optional =
+            |setting: &str, own: &Option<String>, role: Option<String>, what: &str, fits: fn(&DataType) -> bool| {
+                own.clone().or(role).map(|name| find(schema, setting, &name, what, fits)).transpose()
+            };
+        let columns = Self {
+            targets: numeric("targets", &config.targets)?,
+            inputs: numeric("features.inputs", &config.features.inputs)?,
+            key: optional("key", &config.key, roles.key, "text, an integer or a boolean", is_key)?,
+            time: optional("time", &config.time, roles.time, "a timestamp or a date", is_time)?,
+        };
+        if columns.time.is_none() && !config.features.calendar.is_empty() {
+            return Err(ConfigError::new("features.calendar", "needs the event time, and no column is named for it")
+                .help("name it by `time` in the source or here"));
+        }
+        Ok(columns)
+    }
+
+    /// Reads a batch. Values that cannot be used become NaN and are counted, or are an error where the settings say so.
+    pub(super) fn decode(
+        &self,
+        batch: &Batch,
+        bad: BadValuesConfig,
+        counters: &BadValueCounters,
+    ) -> Result<Events, ModelError> {
+        let offsets: Vec<i64> = batch.offsets().iter().map(|offset| offset.0).collect();
+        let first = offsets.first().copied().unwrap_or(0);
+        let records = batch.records();
+        let keys = match &self.key {
+            Some(column) => Some(take(records, column, first, &DataType::Utf8)?.as_string::<i32>().clone()),
+            None => None,
+        };
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let times = match &self.time {
+            Some(column) => take_time(records, column, first, &micros)?,
+            None => vec![None; offsets.len()],
+        };
+        let mut targets = vec![f64::NAN; offsets.len() * self.targets.len()];
+        for (index, column) in self.targets.iter().enumerate() {
+            let missing = |_: Offset| {
+                counters.target_missing.add(1);
+                Ok(())
+            };
+            let broken = |at| refuse(bad.target, "target", column, at, "is not a finite number", &counters.target);
+            fill(records, column, &offsets, index, self.targets.len(), &mut targets, missing, broken)?;
+        }
+        let mut inputs = vec![f64::NAN; offsets.len() * self.inputs.len()];
+        for (index, column) in self.inputs.iter().enumerate() {
+            let missing = |at| refuse(bad.input, "input", column, at, "is null", &counters.input);
+            let broken = |at| refuse(bad.input, "input", column, at, "is not a finite number", &counters.input);
+            fill(records, column, &offsets, index, self.inputs.len(), &mut inputs, missing, broken)?;
+        }
+        Ok(Events { offsets, keys, times, targets, inputs })
+    }
+
+    /// Whether events have keys.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The column with the event time.
+    pub(super) fn time_column(&self) -> Option<&str> {
+        self.time.as_ref().map(|(name, _)| name.as_str())
+    }
+}
+
+/// Counts a value, or makes an error of it.
+pub(super) fn refuse(
+    what: OnBadValue,
+    setting: &'static str,
+    column: &(String, usize),
+    at: Offset,
+    reason: &'static str,
+    counter: &Counter,
+) -> Result<(), ModelError> {
+    if what == OnBadValue::Fail {
+        return Err(ModelError::BadValue { offset: at.0, column: column.0.clone(), reason, setting });
+    }
+    counter.add(1);
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "one loop for targets and inputs; a struct would be named once")]
+fn fill(
+    records: &RecordBatch,
+    column: &(String, usize),
+    offsets: &[i64],
+    index: usize,
+    width: usize,
+    out: &mut [f64],
+    missing: impl Fn(Offset) -> Result<(), ModelError>,
+    broken: impl Fn(Offset) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
+    let array = take(records, column, offsets.first().copied().unwrap_or(0), &DataType::Float64)?;
+    let values = array.as_primitive::<Float64Type>();
+    for (row, (value, offset)) in values.iter().zip(offsets).enumerate() {
+        match value {
+            Some(value) if value.is_finite() && value.abs() <= VALUE_MAX => out[row * width + index] = value,
+            Some(_) => broken(Offset(*offset))?,
+            None => missing(Offset(*offset))?,
+        }
+    }
+    Ok(())
+}
+
+fn take(
+    records: &RecordBatch,
+    (name, place): &(String, usize),
+    offset: i64,
+    to: &DataType,
+) -> Result<ArrayRef, ModelError> {
+    let failed = |reason: String| ModelError::Column { column: name.clone(), offset, reason };
+    let array = records.columns().get(*place).ok_or_else(|| failed("is not in this batch".into()))?;
+    cast(array, to).map_err(|error| failed(error.to_string()))
+}
+
+fn take_time(
+    records: &RecordBatch,
+    column: &(String, usize),
+    offset: i64,
+    micros: &DataType,
+) -> Result<Vec<Option<i64>>, ModelError> {
+    let array = take(records, column, offset, micros)?;
+    Ok(array.as_primitive::<TimestampMicrosecondType>().iter().collect())
+}
+
+fn find(
+    schema: &Schema,
+    setting: &str,
+    name: &str,
+    what: &str,
+    fits: fn(&DataType) -> bool,
+) -> Result<(String, usize), ConfigError> {
+    match schema.column_with_name(name) {
+        Some((place, field)) if fits(field.data_type()) => Ok((name.to_owned(), place)),
+        Some((_, field)) => {
+            let message = format!("column `{name}` has type {}, but must hold {what}", field.data_type());
+            Err(ConfigError::new(setting, message))
+        }
+        None => {
+            let names = || schema.fields().iter().map(|field| field.name().as_str());
+            let error = ConfigError::new(setting, format!("there is no column `{name}`"));
+            Err(match nearest(name, names()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help(format!("there are: {}", names().collect::<Vec<_>>().join(", "))),
+            })
+        }
+    }
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    data_type.is_numeric()
+}
+
+fn is_key(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_key(values),
+        other => {
+            matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean)
+                || other.is_integer()
+        }
+    }
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::Field;
+
+    #[test]
+    fn a_misspelt_or_wrongly_typed_column_is_named() {
+        let schema =
+            Schema::new(vec![Field::new("load", DataType::Float32, true), Field::new("city", DataType::Utf8, true)]);
+        let find = |target: &str| Columns::find(&ForecastConfig::new([target]), &schema).unwrap_err().to_string();
+        assert_eq!(find("lode"), "`targets`: there is no column `lode`; did you mean `load`?");
+        assert_eq!(find("city"), "`targets`: column `city` has type Utf8, but must hold a number");
+    }
+}

@@ -1,0 +1,49 @@
+//! Small builders of Arrow arrays.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+
+use crate::error::ModelError;
+use crate::forecast::issue::Issue;
+
+/// Numbers, NaN as null.
+pub(super) fn numbers(values: Vec<f64>) -> ArrayRef {
+    let nulls = if values.iter().any(|value| value.is_nan()) {
+        Some(NullBuffer::from_iter(values.iter().map(|value| !value.is_nan())))
+    } else {
+        None
+    };
+    Arc::new(Float64Array::new(ScalarBuffer::from(values), nulls))
+}
+
+/// Text that repeats: places in a list of distinct values; a negative place is null.
+pub(super) fn texts<S: AsRef<str>>(places: Vec<i32>, distinct: &[Option<S>]) -> Result<ArrayRef, ModelError> {
+    let values: StringArray = distinct.iter().map(|text| Some(text.as_ref().map_or("", AsRef::as_ref))).collect();
+    let is_null = |place: &i32| usize::try_from(*place).ok().and_then(|place| distinct[place].as_ref()).is_none();
+    let keys = if places.iter().any(is_null) {
+        let nulls = NullBuffer::from_iter(places.iter().map(|place| !is_null(place)));
+        Int32Array::new(ScalarBuffer::from(places.iter().map(|place| (*place).max(0)).collect::<Vec<_>>()), Some(nulls))
+    } else {
+        Int32Array::from(places)
+    };
+    Ok(Arc::new(DictionaryArray::try_new(keys, Arc::new(values))?))
+}
+
+/// Partition, offset, key and time of every event, each repeated `times` times.
+pub(super) fn identity(issue: &Issue, partition: &str, times: usize) -> Result<Vec<ArrayRef>, ModelError> {
+    let repeat = |place: usize| std::iter::repeat_n(place, times);
+    let events = || (0..issue.offsets.len()).flat_map(repeat);
+    let offsets: Int64Array = events().map(|event| issue.offsets[event]).collect::<Vec<_>>().into();
+    let keys = events().map(|event| issue.key_of[event]).collect();
+    let time: TimestampMicrosecondArray = events().map(|event| issue.times[event]).collect();
+    Ok(vec![
+        texts(vec![0; issue.offsets.len() * times], &[Some(partition)])?,
+        Arc::new(offsets),
+        texts(keys, &issue.keys)?,
+        Arc::new(time.with_timezone("UTC")),
+    ])
+}

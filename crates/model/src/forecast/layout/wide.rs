@@ -1,0 +1,106 @@
+//! One row per event: `<target>_observed`, then `<target>_<horizon>_<what>` of the product's forecast, and
+//! `<target>_<horizon>_<model>_<what>` of the models beside it.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use sluicegate_core::PartitionId;
+use sluicegate_score::Distribution;
+
+use super::{Column, Layout, Plan, arrays, dictionary};
+use crate::error::ModelError;
+use crate::forecast::Cell;
+use crate::forecast::issue::Issue;
+
+pub(super) fn fields(plan: &Plan) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for (target, name) in plan.targets.iter().enumerate() {
+        if plan.wants(Column::Observed) {
+            fields.push(Field::new(format!("{name}_observed"), DataType::Float64, true));
+        }
+        for (_, horizon) in plan.dims.pairs().filter(|(of, _)| *of == target) {
+            for (model, model_name) in plan.models.iter().enumerate() {
+                let prefix = match model {
+                    0 => format!("{name}_{horizon}"),
+                    _ => format!("{name}_{horizon}_{model_name}"),
+                };
+                for column in plan.columns.iter().filter(|column| **column != Column::Observed) {
+                    let data_type = if *column == Column::Family { dictionary() } else { DataType::Float64 };
+                    let field = |what: String| Field::new(format!("{prefix}_{what}"), data_type.clone(), true);
+                    fields.extend(column.names().into_iter().map(field));
+                }
+            }
+        }
+    }
+    fields
+}
+
+pub(super) struct Wide {
+    plan: Plan,
+    schema: SchemaRef,
+    partition: PartitionId,
+}
+
+impl Wide {
+    pub(super) fn new(plan: Plan, partition: &PartitionId) -> Self {
+        Self { schema: plan.schema(), plan, partition: partition.clone() }
+    }
+}
+
+fn number(cell: &Cell, column: Column, part: usize) -> f64 {
+    let issued = cell.issued.as_ref();
+    match column {
+        Column::Family | Column::Observed => f64::NAN,
+        Column::Quantiles => issued.map_or(f64::NAN, |issued| issued.quantiles()[part]),
+        Column::Mean => issued.map_or(f64::NAN, Distribution::mean),
+        Column::Scale => issued.map_or(f64::NAN, Distribution::scale),
+        Column::Shape => issued.and_then(Distribution::shape).unwrap_or(f64::NAN),
+        Column::Forecast => cell.forecast,
+        Column::Nll => cell.score.nll,
+        Column::Crps => cell.score.crps,
+        Column::Pit => cell.score.pit,
+    }
+}
+
+impl Layout for Wide {
+    fn rows_per_event(&self) -> usize {
+        1
+    }
+
+    fn table(&self, issue: &Issue) -> Result<RecordBatch, ModelError> {
+        let (targets, models) = (self.plan.dims.targets, self.plan.models.len());
+        let horizons = self.plan.dims.horizons.len();
+        let per_event = self.plan.dims.outputs() * models;
+        let mut columns = arrays::identity(issue, self.partition.as_str(), 1)?;
+        for target in 0..targets {
+            if self.plan.wants(Column::Observed) {
+                columns.push(arrays::numbers(issue.observed.iter().skip(target).step_by(targets).copied().collect()));
+            }
+            for place in target * horizons * models..(target + 1) * horizons * models {
+                let cells = || issue.cells.iter().skip(place).step_by(per_event);
+                for column in self.plan.columns.iter().filter(|column| **column != Column::Observed) {
+                    if *column == Column::Family {
+                        let family = |cell: &Cell| cell.issued.as_ref().map(Distribution::family);
+                        let mut distinct: Vec<Option<&str>> = Vec::new();
+                        let places = cells()
+                            .map(|cell| {
+                                let family = family(cell);
+                                distinct.iter().position(|known| *known == family).unwrap_or_else(|| {
+                                    distinct.push(family);
+                                    distinct.len() - 1
+                                }) as i32
+                            })
+                            .collect();
+                        columns.push(arrays::texts(places, &distinct)?);
+                        continue;
+                    }
+                    for part in 0..column.names().len() {
+                        columns.push(arrays::numbers(cells().map(|cell| number(cell, *column, part)).collect()));
+                    }
+                }
+            }
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}

@@ -1,0 +1,145 @@
+//! Scores summed up while running, and published as metrics.
+
+use sluicegate_core::{Gauge, ShardContext, SnapshotReader, SnapshotWriter};
+use sluicegate_score::{INTERVALS, Score, Tally};
+
+use super::layout::Plan;
+use crate::config::ScoresConfig;
+use crate::error::ModelError;
+
+/// Which rows of the partition a sum is over.
+const LEARNING: usize = 0;
+const SCORED: usize = 1;
+const STATS: [&str; 8] = ["n", "nll", "crps", "mae", "mse", "coverage50", "coverage80", "coverage95"];
+
+/// Sums per output, model and range of rows, and each target's deviation over the first rows.
+///
+/// Gauges `forecast_score{operator, partition, model, target, horizon, range, stat}` hold the means so far, NaN where there
+/// is none; ranges are `learning` and `scored`, or `all` where the settings tell no rows apart.
+pub(super) struct Scoreboard {
+    config: ScoresConfig,
+    targets: usize,
+    per_target: usize,
+    /// `[2, K · models]`.
+    tallies: Vec<Tally>,
+    /// `[targets]`: count, mean and sum of squared deviations of the first rows.
+    first: Vec<[f64; 3]>,
+    /// `[2, K · models, stats]`.
+    gauges: Vec<Gauge>,
+}
+
+impl Scoreboard {
+    pub(super) fn new(config: ScoresConfig, plan: &Plan, shard: &ShardContext) -> Self {
+        let (outputs, models) = (plan.dims.outputs(), plan.models.len());
+        let ranges: &[&str] = if config.from > 0 { &["learning", "scored"] } else { &["", "all"] };
+        let mut gauges = Vec::new();
+        for range in ranges.iter().filter(|range| !range.is_empty()) {
+            for (target, horizon) in plan.dims.pairs() {
+                let horizon = horizon.to_string();
+                for model in &plan.models {
+                    for stat in STATS {
+                        let gauge = shard.metrics.gauge(
+                            "forecast_score",
+                            &[
+                                ("operator", &shard.component),
+                                ("partition", shard.partition.as_str()),
+                                ("model", model),
+                                ("target", &plan.targets[target]),
+                                ("horizon", &horizon),
+                                ("range", range),
+                                ("stat", stat),
+                            ],
+                        );
+                        gauge.set(f64::NAN);
+                        gauges.push(gauge);
+                    }
+                }
+            }
+        }
+        let labels = [("operator", shard.component.as_str()), ("partition", shard.partition.as_str())];
+        let standardised = shard.metrics.gauge("forecast_standardised", &labels);
+        standardised.set(f64::from(u8::from(config.standardise_rows.is_some())));
+        Self {
+            config,
+            targets: plan.dims.targets,
+            per_target: plan.dims.horizons.len() * models,
+            tallies: vec![Tally::new(); 2 * outputs * models],
+            first: vec![[0.0; 3]; plan.dims.targets],
+            gauges,
+        }
+    }
+
+    /// Takes in the values of a row, NaN where missing. Rows must come in order.
+    pub(super) fn observe(&mut self, row: u64, values: &[f64]) {
+        if self.config.standardise_rows.is_none_or(|rows| row >= rows) {
+            return;
+        }
+        for ([n, mean, squares], value) in self.first.iter_mut().zip(values).filter(|(_, value)| !value.is_nan()) {
+            *n += 1.0;
+            let before = value - *mean;
+            *mean += before / *n;
+            *squares += before * (value - *mean);
+        }
+    }
+
+    /// Takes in a score of a row.
+    pub(super) fn add(&mut self, row: u64, place: usize, score: &Score) {
+        if self.config.to.is_some_and(|to| row >= to) {
+            return;
+        }
+        let range = if row < self.config.from { LEARNING } else { SCORED };
+        let cells = self.targets * self.per_target;
+        self.tallies[range * cells + place].add(score);
+    }
+
+    /// A tally in the units it is shown in.
+    fn shown(&self, place: usize) -> Tally {
+        let tally = self.tallies[place];
+        if self.config.standardise_rows.is_none() {
+            return tally;
+        }
+        let target = place % (self.targets * self.per_target) / self.per_target;
+        let [n, _, squares] = self.first[target];
+        tally.standardised((squares / n).sqrt()).unwrap_or_default()
+    }
+
+    pub(super) fn publish(&self) {
+        let cells = self.targets * self.per_target;
+        let first = if self.config.from > 0 { LEARNING } else { SCORED };
+        let shown = (first * cells..2 * cells).map(|place| self.shown(place));
+        for (tally, gauges) in shown.zip(self.gauges.chunks_exact(STATS.len())) {
+            let coverage = |interval| tally.coverage(interval);
+            debug_assert_eq!(INTERVALS.len(), 3);
+            let stats = [
+                Some(tally.n() as f64),
+                tally.mean_nll(),
+                tally.mean_crps(),
+                tally.mae(),
+                tally.mse(),
+                coverage(0),
+                coverage(1),
+                coverage(2),
+            ];
+            for (gauge, stat) in gauges.iter().zip(stats) {
+                gauge.set(stat.unwrap_or(f64::NAN));
+            }
+        }
+    }
+
+    pub(super) fn snapshot(&self, to: &mut SnapshotWriter) -> Result<(), ModelError> {
+        let tallies: Vec<f64> = self.tallies.iter().flat_map(Tally::to_array).collect();
+        to.f64("tallies", &[self.tallies.len(), Tally::WIDTH], &tallies)?;
+        Ok(to.f64("first", &[self.targets, 3], self.first.as_flattened())?)
+    }
+
+    pub(super) fn restore(&mut self, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
+        let damaged = || ModelError::Restore("the sums of scores are none".into());
+        let tallies = from.f64("tallies", &[self.tallies.len(), Tally::WIDTH])?;
+        for (tally, array) in self.tallies.iter_mut().zip(tallies.as_chunks::<{ Tally::WIDTH }>().0) {
+            *tally = Tally::from_array(*array).ok_or_else(damaged)?;
+        }
+        let first = from.f64("first", &[self.targets, 3])?;
+        self.first.copy_from_slice(first.as_chunks::<3>().0);
+        Ok(())
+    }
+}

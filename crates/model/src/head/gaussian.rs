@@ -1,0 +1,82 @@
+//! A Gaussian: mean and log-deviation from the hidden state.
+
+use sluicegate_score::{Distribution, Gaussian};
+
+use super::{Head, clamp_log_scale};
+use crate::parameters::ParameterSpec;
+
+/// Errors beyond this many deviations pull no harder than one at it. Without the bound a single outlier can throw the
+/// parameters so far off that learning never recovers.
+const ERROR_MAX: f64 = 5.0;
+
+/// NLL of z under mean μ and deviation σ, with r = (z − μ)/σ: ∂/∂μ = −r/σ, ∂/∂ln σ = 1 − r², both taken at r limited to
+/// ±5. The loss itself is not limited.
+#[derive(Debug)]
+pub struct GaussianHead {
+    outputs: usize,
+}
+
+impl GaussianHead {
+    /// A head of `outputs` outputs.
+    pub fn new(outputs: usize) -> Self {
+        Self { outputs }
+    }
+}
+
+impl Head for GaussianHead {
+    fn raw_width(&self) -> usize {
+        2
+    }
+
+    fn own_parameters(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
+
+    fn init(&self, _: &mut [f32]) {}
+
+    fn load(&mut self, _: &[f32]) {}
+
+    fn distribution(&self, raw: &[f32], k: usize, level: f64, scale: f64) -> Option<Distribution> {
+        let mean = level + scale * f64::from(raw[k]);
+        let deviation = scale * f64::from(clamp_log_scale(raw[self.outputs + k])).exp();
+        Gaussian::new(mean, deviation).map(Distribution::Gaussian)
+    }
+
+    fn loss(&self, _: &[f32], raw: &[f32], labels: &[f32], d_raw: &mut [f32], _: &mut [f32]) -> f64 {
+        let k_count = self.outputs;
+        let mut loss = 0.0;
+        d_raw.fill(0.0);
+        for (k, label) in labels.iter().enumerate() {
+            if label.is_nan() {
+                continue;
+            }
+            let ln_scale = f64::from(clamp_log_scale(raw[k_count + k]));
+            let scale = ln_scale.exp();
+            let r = (f64::from(*label) - f64::from(raw[k])) / scale;
+            loss += ln_scale + 0.5 * (std::f64::consts::TAU).ln() + 0.5 * r * r;
+            let pull = r.clamp(-ERROR_MAX, ERROR_MAX);
+            d_raw[k] = (-pull / scale) as f32;
+            d_raw[k_count + k] = (1.0 - pull * pull) as f32;
+        }
+        loss
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::testing::assert_gradient;
+
+    #[test]
+    fn the_gradient_is_that_of_the_loss() {
+        let raw = [0.2, -0.7, 0.1, 0.4, 0.9, 0.0];
+        assert_gradient(&GaussianHead::new(3), &[], &raw, &[1.3, f32::NAN, -0.9]);
+    }
+
+    #[test]
+    fn an_outlier_pulls_no_harder_than_the_bound() {
+        let mut d_raw = [0.0; 2];
+        GaussianHead::new(1).loss(&[], &[0.0, 0.0], &[20.0], &mut d_raw, &mut []);
+        assert_eq!(d_raw, [-5.0, -24.0]);
+    }
+}

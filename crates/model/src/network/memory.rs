@@ -1,0 +1,186 @@
+//! What a network remembers of each key: its state, and the inputs and labels of its last steps.
+
+use sluicegate_core::{SnapshotReader, SnapshotWriter};
+
+use super::Learning;
+use crate::cell::CellShape;
+use crate::error::ModelError;
+use crate::slab::Slab;
+use crate::wave::Dims;
+
+/// Scaled labels are held in this range for learning, so that one outlier weighs no more than a large move.
+const LABEL_CLIP: f64 = 20.0;
+
+/// Per key: k2 + h_max inputs and labels, the states before window starts among them, and the state now.
+pub(super) struct Memory {
+    inputs_width: usize,
+    outputs: usize,
+    state_len: usize,
+    /// Steps kept.
+    ring: usize,
+    /// Steps whose scales are kept.
+    past: usize,
+    every: usize,
+    window: usize,
+    /// States before window starts kept.
+    start_count: usize,
+    states: Slab<f32>,
+    /// `[ring, inputs]`: step s at s mod ring.
+    inputs: Slab<f32>,
+    /// `[ring, K]`: scaled labels, NaN where there is none.
+    labels: Slab<f32>,
+    /// `[h_max, K]`: running scales as of a step.
+    scales: Slab<f64>,
+    /// `[start_count, state_len]`: the state before step s, for s a multiple of k1, at (s / k1) mod start_count.
+    starts: Slab<f32>,
+    /// Goes up when the key of a slot is forgotten, so that a waiting window does not reach the slot's next key.
+    generations: Vec<u64>,
+}
+
+impl Memory {
+    pub(super) fn new(dims: &Dims, shape: CellShape, learning: &Learning) -> Self {
+        let (outputs, past, state_len) = (dims.outputs(), dims.horizon_max(), shape.state_len());
+        let ring = learning.window + past;
+        let start_count = ring.div_ceil(learning.every) + 1;
+        Self {
+            inputs_width: dims.inputs,
+            outputs,
+            state_len,
+            ring,
+            past,
+            every: learning.every,
+            window: learning.window,
+            start_count,
+            states: Slab::new(state_len, 0.0),
+            inputs: Slab::new(ring * dims.inputs, 0.0),
+            labels: Slab::new(ring * outputs, f32::NAN),
+            scales: Slab::new(past * outputs, f64::NAN),
+            starts: Slab::new(start_count * state_len, 0.0),
+            generations: Vec::new(),
+        }
+    }
+
+    pub(super) fn reserve(&mut self, slots: usize) {
+        self.states.reserve(slots);
+        self.inputs.reserve(slots);
+        self.labels.reserve(slots);
+        self.scales.reserve(slots);
+        self.starts.reserve(slots);
+        if self.generations.len() < slots {
+            self.generations.resize(slots, 0);
+        }
+    }
+
+    pub(super) fn forget(&mut self, slot: usize) {
+        self.states.clear(slot);
+        self.inputs.clear(slot);
+        self.labels.clear(slot);
+        self.scales.clear(slot);
+        self.starts.clear(slot);
+        self.generations[slot] += 1;
+    }
+
+    pub(super) fn generation(&self, slot: usize) -> u64 {
+        self.generations[slot]
+    }
+
+    pub(super) fn state(&self, slot: usize) -> &[f32] {
+        self.states.row(slot)
+    }
+
+    pub(super) fn set_state(&mut self, slot: usize, state: &[f32]) {
+        self.states.row_mut(slot).copy_from_slice(state);
+    }
+
+    /// Puts a key's state back to its start, as if it had seen nothing.
+    pub(super) fn reset_state(&mut self, slot: usize) {
+        self.states.clear(slot);
+        self.starts.clear(slot);
+    }
+
+    /// Resets every state that is not finite; how many there were.
+    pub(super) fn reset_broken_states(&mut self) -> u64 {
+        let broken = |slot: &usize| !self.states.row(*slot).iter().all(|value| value.is_finite());
+        let slots: Vec<usize> = (0..self.generations.len()).filter(broken).collect();
+        slots.iter().for_each(|slot| self.reset_state(*slot));
+        slots.len() as u64
+    }
+
+    /// The labels that event `event` gives to earlier steps: `differences[k]` is the value now less the level at the step.
+    pub(super) fn label(&mut self, slot: usize, event: u64, differences: &[f64], dims: &Dims) {
+        let scales = self.scales.row(slot);
+        let labels = self.labels.row_mut(slot);
+        for ((k, (_, horizon)), difference) in dims.pairs().enumerate().zip(differences) {
+            let Some(step) = event.checked_sub(horizon as u64) else { continue };
+            let scale = scales[(step % self.past as u64) as usize * self.outputs + k];
+            // NaN stays NaN: no value now, or no scale then, is no label.
+            let label = (difference / scale).clamp(-LABEL_CLIP, LABEL_CLIP) as f32;
+            labels[(step % self.ring as u64) as usize * self.outputs + k] = label;
+        }
+    }
+
+    /// Stores a step before the state moves with it.
+    pub(super) fn store(&mut self, slot: usize, event: u64, inputs: &[f32], scales: &[f64]) {
+        let place = (event % self.ring as u64) as usize;
+        self.inputs.row_mut(slot)[place * self.inputs_width..][..self.inputs_width].copy_from_slice(inputs);
+        self.labels.row_mut(slot)[place * self.outputs..][..self.outputs].fill(f32::NAN);
+        let past = (event % self.past as u64) as usize;
+        self.scales.row_mut(slot)[past * self.outputs..][..self.outputs].copy_from_slice(scales);
+        if event.is_multiple_of(self.every as u64) {
+            let start = ((event / self.every as u64) % self.start_count as u64) as usize;
+            let state = self.states.row(slot);
+            self.starts.row_mut(slot)[start * self.state_len..][..self.state_len].copy_from_slice(state);
+        }
+    }
+
+    /// Copies out the window that falls due when `complete` steps of a key are: its inputs, the state before its first step
+    /// and the labels of its last k1 steps, each appended. Returns how many steps it has.
+    pub(super) fn copy_window(
+        &self,
+        slot: usize,
+        complete: u64,
+        inputs: &mut Vec<f32>,
+        states: &mut Vec<f32>,
+        labels: &mut Vec<f32>,
+    ) -> usize {
+        let steps = complete.min(self.window as u64);
+        let first = complete - steps;
+        let place = |step: u64| (step % self.ring as u64) as usize;
+        for step in first..complete {
+            inputs.extend_from_slice(&self.inputs.row(slot)[place(step) * self.inputs_width..][..self.inputs_width]);
+        }
+        let start = ((first / self.every as u64) % self.start_count as u64) as usize;
+        states.extend_from_slice(&self.starts.row(slot)[start * self.state_len..][..self.state_len]);
+        for step in complete - self.every as u64..complete {
+            labels.extend_from_slice(&self.labels.row(slot)[place(step) * self.outputs..][..self.outputs]);
+        }
+        steps as usize
+    }
+
+    pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
+        let keys = slots.len();
+        let slabs =
+            [("state", &self.states), ("inputs", &self.inputs), ("labels", &self.labels), ("starts", &self.starts)];
+        for (name, slab) in slabs {
+            to.f32(name, &[keys, slab.width()], &slab.gather(slots, |value| value))?;
+        }
+        Ok(to.f64("scales", &[keys, self.scales.width()], &self.scales.gather(slots, |scale| scale))?)
+    }
+
+    pub(super) fn restore(&mut self, keys: usize, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
+        let slabs = [
+            ("state", &mut self.states),
+            ("inputs", &mut self.inputs),
+            ("labels", &mut self.labels),
+            ("starts", &mut self.starts),
+        ];
+        for (name, slab) in slabs {
+            let values = from.f32(name, &[keys, slab.width()])?;
+            slab.fill(&values, |value| value);
+        }
+        let scales = from.f64("scales", &[keys, self.scales.width()])?;
+        self.scales.fill(&scales, |scale| scale);
+        self.generations = vec![0; keys];
+        Ok(())
+    }
+}

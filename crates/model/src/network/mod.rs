@@ -1,0 +1,262 @@
+//! A recurrent network that learns while it forecasts: one set of parameters for all keys of a shard, one state per key.
+//!
+//! # Order of learning
+//! Step s of a key is *complete* at event s + h_max, when the label of its farthest horizon is known. Every k1 complete steps
+//! a window falls due: the inputs of the last k2 complete steps, the state that was stored before the first of them, and a
+//! loss on the last k1 of them, so that each label is learned from once and gradients flow back through k2 steps
+//! (Williams & Peng 1990, BPTT(h; h′)). A key's first windows are shorter. Due windows are copied aside at once; they wait for
+//! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters.
+
+mod learner;
+mod memory;
+mod pending;
+
+use sluicegate_core::{SnapshotReader, SnapshotWriter};
+use sluicegate_score::Distribution;
+
+use crate::cell::{Cell, CellShape};
+use crate::error::ModelError;
+use crate::head::{Head, Linear};
+use crate::optimizer::{Optimizer, OptimizerConfig, Schedule};
+use crate::parameters::{Layout, ParameterSpec};
+use crate::predictor::Predictor;
+use crate::random::Random;
+use crate::wave::{Dims, Wave};
+use learner::Learner;
+use memory::Memory;
+use pending::Pending;
+
+/// How and when a network learns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learning {
+    /// k1: complete steps of a key from one window to the next.
+    pub every: usize,
+    /// k2: steps of a window; a multiple of `every`.
+    pub window: usize,
+    /// The optimizer's settings.
+    pub optimizer: OptimizerConfig,
+    /// Whether it learns at all.
+    pub enabled: bool,
+}
+
+/// See the [module](self).
+pub struct Network {
+    dims: Dims,
+    shape: CellShape,
+    learning: Learning,
+    cell: Box<dyn Cell>,
+    head: Box<dyn Head>,
+    linear: Linear,
+    layout: Layout,
+    /// Parameters: the cell's, the linear map's, the head's own.
+    values: Vec<f32>,
+    optimizer: Box<dyn Optimizer>,
+    schedule: Schedule,
+    learner: Learner,
+    memory: Memory,
+    pending: Pending,
+    states_reset: u64,
+    /// Scratch of a wave.
+    wave_states: Vec<f32>,
+}
+
+/// The head's parts of the flat parameter buffer.
+struct Parts<'a> {
+    weight: &'a [f32],
+    bias: &'a [f32],
+    own: &'a [f32],
+}
+
+impl Network {
+    /// A network with the starting parameters that `seed` gives.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub fn new(
+        dims: Dims,
+        shape: CellShape,
+        cell: Box<dyn Cell>,
+        head: Box<dyn Head>,
+        learning: Learning,
+        seed: u64,
+    ) -> Result<Self, ModelError> {
+        let linear = Linear { hidden: shape.hidden, outputs: head.raw_width() * dims.outputs() };
+        let mut specs = shape.parameters();
+        specs.push(ParameterSpec::new("head.weight", [linear.outputs, linear.hidden]));
+        specs.push(ParameterSpec::new("head.bias", [linear.outputs]));
+        specs.extend(head.own_parameters());
+        let layout = Layout::new(specs);
+        let mut values = vec![0.0; layout.len()];
+        let cell_len = layout.range("bias_hh_l0").end;
+        shape.init(&mut Random::new(seed), &mut values[..cell_len]);
+        let own = layout.range("head.bias").end;
+        head.init(&mut values[own..]);
+        let optimizer = learning.optimizer.build(values.len());
+        let mut network = Self {
+            memory: Memory::new(&dims, shape, &learning),
+            pending: Pending::new(shape, dims.outputs()),
+            learner: Learner::new(&values, optimizer.as_ref()),
+            schedule: learning.optimizer.schedule(),
+            dims,
+            shape,
+            learning,
+            cell,
+            head,
+            linear,
+            layout,
+            values,
+            optimizer,
+            states_reset: 0,
+            wave_states: Vec::new(),
+        };
+        network.load()?;
+        Ok(network)
+    }
+
+    /// Names, shapes and places of the parameters.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The parameters, laid out as [`Network::layout`] says.
+    pub fn parameters(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Starts from other parameters, such as ones trained elsewhere. Optimizer and states stay as they are.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape, or the backend fails.
+    pub fn set_parameters(&mut self, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
+        self.values = self.layout.read(from)?;
+        self.learner = Learner::new(&self.values, self.optimizer.as_ref());
+        self.load()
+    }
+
+    /// Optimizer steps taken so far.
+    pub fn steps(&self) -> u64 {
+        self.learner.steps
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let cell_end = self.layout.range("bias_hh_l0").end;
+        let weight_end = self.layout.range("head.weight").end;
+        let bias_end = self.layout.range("head.bias").end;
+        Parts {
+            weight: &self.values[cell_end..weight_end],
+            bias: &self.values[weight_end..bias_end],
+            own: &self.values[bias_end..],
+        }
+    }
+
+    /// Hands changed parameters to cell and head.
+    fn load(&mut self) -> Result<(), ModelError> {
+        let cell_end = self.layout.range("bias_hh_l0").end;
+        let bias_end = self.layout.range("head.bias").end;
+        self.cell.load(&self.values[..cell_end])?;
+        self.head.load(&self.values[bias_end..]);
+        Ok(())
+    }
+
+    /// How many steps of a key are complete at this event.
+    fn complete(&self, event: u64) -> u64 {
+        (event + 1).saturating_sub(self.dims.horizon_max() as u64)
+    }
+}
+
+impl Predictor for Network {
+    fn reserve(&mut self, slots: usize) {
+        self.memory.reserve(slots);
+    }
+
+    fn observe(&mut self, wave: &Wave) -> Result<(), ModelError> {
+        let outputs = self.dims.outputs();
+        for (index, slot) in wave.slots.iter().enumerate() {
+            let event = wave.events[index];
+            let differences = &wave.difference[index * outputs..][..outputs];
+            self.memory.label(*slot, event, differences, &self.dims);
+            if self.falls_due(event) {
+                self.pending.push(wave.rows[index], *slot, self.complete(event), &self.memory);
+            }
+        }
+        Ok(())
+    }
+
+    fn falls_due(&self, event: u64) -> bool {
+        let complete = self.complete(event);
+        self.learning.enabled && complete > 0 && complete.is_multiple_of(self.learning.every as u64)
+    }
+
+    fn has_due(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    fn learn(&mut self) -> Result<(), ModelError> {
+        self.take_step()
+    }
+
+    fn forecast(&mut self, wave: &Wave, out: &mut [Option<Distribution>]) -> Result<(), ModelError> {
+        let (inputs, outputs, targets) = (self.dims.inputs, self.dims.outputs(), self.dims.targets);
+        let (state_len, hidden) = (self.shape.state_len(), self.shape.hidden);
+        let mut states = std::mem::take(&mut self.wave_states);
+        states.clear();
+        for (index, slot) in wave.slots.iter().enumerate() {
+            let input = &wave.inputs[index * inputs..][..inputs];
+            let scales = &wave.scale[index * outputs..][..outputs];
+            self.memory.store(*slot, wave.events[index], input, scales);
+            states.extend_from_slice(self.memory.state(*slot));
+        }
+        self.cell.step(&wave.inputs, &mut states)?;
+        let mut raw = vec![0.0; self.linear.outputs];
+        for (index, slot) in wave.slots.iter().enumerate() {
+            let state = &mut states[index * state_len..][..state_len];
+            if !state.iter().all(|value| value.is_finite()) {
+                state.fill(0.0);
+                self.states_reset += 1;
+            }
+            self.memory.set_state(*slot, state);
+            let Parts { weight, bias, .. } = self.parts();
+            self.linear.forward(weight, bias, &state[..hidden], &mut raw);
+            for ((k, (target, _)), out) in self.dims.pairs().enumerate().zip(&mut out[index * outputs..]) {
+                let (level, scale) = (wave.level[index * targets + target], wave.scale[index * outputs + k]);
+                *out = self.head.distribution(&raw, k, level, scale);
+            }
+        }
+        self.wave_states = states;
+        Ok(())
+    }
+
+    fn forget(&mut self, slot: usize) {
+        self.memory.forget(slot);
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("forecast_updates", self.learner.steps),
+            ("forecast_windows", self.learner.windows),
+            ("forecast_windows_dropped", self.learner.windows_dropped),
+            ("forecast_updates_skipped", self.learner.skipped),
+            ("forecast_rollbacks", self.learner.rollbacks),
+            ("forecast_states_reset", self.states_reset),
+        ]
+    }
+
+    fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
+        to.scope("parameters", |to| self.layout.write(&self.values, to))?;
+        to.scope("optimizer", |to| self.optimizer.snapshot(&self.layout, to))?;
+        to.scope("learner", |to| self.learner.snapshot(&self.layout, to))?;
+        to.scope("memory", |to| self.memory.snapshot(slots, to))?;
+        to.scope("pending", |to| self.pending.snapshot(slots, &self.memory, to))?;
+        Ok(to.i64("states_reset", &[1], &[self.states_reset as i64])?)
+    }
+
+    fn restore(&mut self, keys: usize, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
+        self.values = self.layout.read(&from.scope("parameters"))?;
+        self.optimizer.restore(&self.layout, &from.scope("optimizer"))?;
+        self.learner.restore(&self.layout, self.optimizer.as_ref(), &from.scope("learner"))?;
+        self.memory.restore(keys, &from.scope("memory"))?;
+        self.pending.restore(keys, &self.memory, &from.scope("pending"))?;
+        self.states_reset = from.i64("states_reset", &[1])?[0] as u64;
+        self.load()
+    }
+}

@@ -1,0 +1,33 @@
+//! What several tests of this package need.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::path::Path;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, SchemaRef};
+use sluicegate_core::{Metrics, Operator, OperatorConfig, PartitionId, PipelineContext, ShardContext};
+use sluicegate_model::ForecastConfig;
+
+/// An operator called `forecast` on partition `log`.
+pub(crate) fn operator(
+    config: &ForecastConfig,
+    schema: &SchemaRef,
+    base_dir: &Path,
+    metrics: &Metrics,
+) -> Box<dyn Operator> {
+    let pipeline = PipelineContext::new("test", base_dir);
+    let factory = config.clone().bind(schema, &pipeline).unwrap();
+    factory.build(&ShardContext::new(PartitionId::new("log"), "forecast", metrics.clone())).unwrap()
+}
+
+/// A column of numbers, NaN for null.
+pub(crate) fn numbers(table: &RecordBatch, column: &str) -> Vec<f64> {
+    let values = table.column_by_name(column).unwrap().as_primitive::<Float64Type>();
+    values.iter().map(|value| value.unwrap_or(f64::NAN)).collect()
+}
+
+/// The value of a counter or gauge, summed over its labels.
+pub(crate) fn metric(metrics: &Metrics, name: &str) -> f64 {
+    metrics.samples().iter().filter(|sample| sample.name == name).map(|sample| sample.value).sum()
+}

@@ -1,0 +1,19 @@
+//! Rows on standard output.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `config` | the settings, and how they become a sink |
+//! | `value` | one cell of any Arrow array |
+//! | `json` | rows as JSON lines |
+//! | `table` | rows as a table for people |
+//! | `sink` | which rows are shown, and what happens when nobody reads them |
+
+mod config;
+mod json;
+mod sink;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use config::{ConsoleConfig, Format};

@@ -1,0 +1,78 @@
+//! What can go wrong while writing.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a sink could not be opened, written or finished.
+///
+/// Each message says what is wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The system refused to write, rename or list.
+    #[error("cannot {doing} {path}: {source}{}", remedy(.source))]
+    Io {
+        /// What was being done, such as `write`.
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Rows that the format cannot take.
+    #[error("cannot write rows to {path}: {message}")]
+    Encode {
+        /// The file.
+        path: PathBuf,
+        /// What the encoder said.
+        message: String,
+    },
+    /// A directory with files of an earlier run, which are not to be touched.
+    #[error(
+        "{directory} holds {files} files of an earlier run, the first of them {first}; remove them, give another `path`, or set `existing` to \"replace\" or \"append\""
+    )]
+    Occupied {
+        /// The directory.
+        directory: PathBuf,
+        /// How many there are.
+        files: usize,
+        /// The name of the first.
+        first: String,
+    },
+    /// A file that somebody else wrote during the run.
+    #[error("{path} was written by somebody else during this run; give every sink and every run a `path` of its own")]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Rows with other columns than the sink was bound to.
+    #[error("{path} was begun with the columns {expected}, but rows came with {found}")]
+    Columns {
+        /// The file.
+        path: PathBuf,
+        /// Names and types it was bound to.
+        expected: String,
+        /// Names and types of the rows.
+        found: String,
+    },
+    /// Rows after the end, or after an error.
+    #[error("rows came for {path} after it was finished or had failed")]
+    Ended {
+        /// The file or directory.
+        path: PathBuf,
+    },
+    /// Standard output could not be written.
+    #[error("cannot write to standard output: {0}")]
+    Console(#[from] io::Error),
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; give this user the right to write there, or give another `path`",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room, or give a `path` on another disk",
+        io::ErrorKind::ReadOnlyFilesystem => "; give a `path` that can be written to",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "; a file is where a directory has to be",
+        _ => "",
+    }
+}

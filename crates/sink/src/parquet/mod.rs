@@ -1,0 +1,19 @@
+//! Parquet files that are there as a whole or not at all.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `config` | the settings, and how they become a sink |
+//! | `names` | what files are called, and which partition a name means |
+//! | `directory` | what an earlier run left, and how a file is published beside it |
+//! | `part` | one file in the making |
+//! | `layout` | how columns are encoded |
+//! | `sink` | the rows of one partition, cut into files |
+
+mod config;
+mod directory;
+mod layout;
+mod names;
+mod part;
+mod sink;
+
+pub use config::{Compression, Existing, ParquetConfig};

@@ -1,0 +1,143 @@
+//! The rows of one partition, cut into files.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use parquet::file::properties::WriterProperties;
+use sluicegate_core::{Batch, BoxError, Sink};
+
+use super::directory::Directory;
+use super::names;
+use super::part::Part;
+use crate::SinkError;
+
+/// Where row groups and files end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) group_rows: usize,
+    pub(super) file_rows: u64,
+    pub(super) file_bytes: u64,
+}
+
+pub(super) struct ParquetSink {
+    directory: Arc<Directory>,
+    tag: String,
+    schema: SchemaRef,
+    properties: WriterProperties,
+    limits: Limits,
+    /// The number of the file in the making, or of the next one.
+    number: u64,
+    /// `None` between two files.
+    part: Option<Part>,
+    published: bool,
+    ended: bool,
+}
+
+impl ParquetSink {
+    /// Begins the first file at once, so that a directory that cannot be written to is found before any work is done.
+    pub(super) fn begin(
+        directory: Arc<Directory>,
+        tag: String,
+        number: u64,
+        schema: &SchemaRef,
+        properties: &WriterProperties,
+        limits: Limits,
+    ) -> Result<Self, SinkError> {
+        let mut sink = Self {
+            directory,
+            tag,
+            schema: schema.clone(),
+            properties: properties.clone(),
+            limits,
+            number,
+            part: None,
+            published: false,
+            ended: false,
+        };
+        sink.part = Some(sink.next_part()?);
+        Ok(sink)
+    }
+
+    fn next_part(&self) -> Result<Part, SinkError> {
+        Part::create(&self.directory, names::complete(&self.tag, self.number), &self.schema, &self.properties)
+    }
+
+    /// Where row groups and files end depends on the rows alone, not on how they come in batches.
+    fn append(&mut self, records: &RecordBatch) -> Result<(), SinkError> {
+        self.check_columns(records)?;
+        let mut written = 0;
+        while written < records.num_rows() {
+            let part = match &mut self.part {
+                Some(part) => part,
+                None => {
+                    let part = self.next_part()?;
+                    self.part.insert(part)
+                }
+            };
+            let group_room = self.limits.group_rows - part.group_rows();
+            let file_room = usize::try_from(self.limits.file_rows - part.rows()).unwrap_or(usize::MAX);
+            let rows = (records.num_rows() - written).min(group_room).min(file_room);
+            part.write(&records.slice(written, rows))?;
+            written += rows;
+            let group_ended = part.group_rows() == 0;
+            if part.rows() == self.limits.file_rows || (group_ended && part.bytes() >= self.limits.file_bytes) {
+                self.publish()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Result<(), SinkError> {
+        if let Some(part) = self.part.take() {
+            part.publish(&self.directory)?;
+            self.published = true;
+            self.number += 1;
+        }
+        Ok(())
+    }
+
+    fn check_columns(&self, records: &RecordBatch) -> Result<(), SinkError> {
+        let found = records.schema_ref();
+        if Arc::ptr_eq(found, &self.schema) || same_columns(found, &self.schema) {
+            return Ok(());
+        }
+        let path = self.directory.path().join(names::complete(&self.tag, self.number));
+        Err(SinkError::Columns { path, expected: describe(&self.schema), found: describe(found) })
+    }
+}
+
+fn same_columns(a: &Schema, b: &Schema) -> bool {
+    a.fields().len() == b.fields().len()
+        && a.fields().iter().zip(b.fields()).all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type())
+}
+
+fn describe(schema: &Schema) -> String {
+    let columns = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+impl Sink for ParquetSink {
+    fn write(&mut self, batch: &Batch) -> Result<(), BoxError> {
+        if self.ended {
+            return Err(SinkError::Ended { path: self.directory.path().to_owned() }.into());
+        }
+        self.append(batch.records()).map_err(|error| {
+            self.ended = true;
+            self.part = None;
+            error.into()
+        })
+    }
+
+    /// A partition without rows gets one file without rows, so that its columns are known.
+    fn finish(&mut self) -> Result<(), BoxError> {
+        if self.ended {
+            return Err(SinkError::Ended { path: self.directory.path().to_owned() }.into());
+        }
+        self.ended = true;
+        if self.published && self.part.as_ref().is_some_and(|part| part.rows() == 0) {
+            self.part = None;
+        }
+        Ok(self.publish()?)
+    }
+}

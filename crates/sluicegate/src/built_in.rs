@@ -1,0 +1,52 @@
+//! The components that come with Sluicegate.
+
+use sluicegate_core::{Registry, RegistryError};
+
+/// A registry of every built-in component whose feature is switched on.
+///
+/// | kind | type | settings | feature |
+/// |---|---|---|---|
+/// | source | `parquet` | `source::ParquetConfig` | `source` |
+/// | operator | `forecast` | `model::ForecastConfig` | `model` |
+/// | sink | `parquet` | `sink::ParquetConfig` | `sink` |
+/// | sink | `console` | `sink::ConsoleConfig` | `sink` |
+///
+/// # Errors
+/// Two built-in components of one name, which would be a mistake in this crate.
+pub fn default_registry() -> Result<Registry, RegistryError> {
+    #[allow(unused_mut, reason = "without any feature there is nothing to add")]
+    let mut registry = Registry::new();
+    #[cfg(feature = "source")]
+    registry.source::<sluicegate_source::ParquetConfig>("parquet")?;
+    #[cfg(feature = "model")]
+    registry.operator::<sluicegate_model::ForecastConfig>("forecast")?;
+    #[cfg(feature = "sink")]
+    {
+        registry.sink::<sluicegate_sink::ParquetConfig>("parquet")?;
+        registry.sink::<sluicegate_sink::ConsoleConfig>("console")?;
+    }
+    Ok(registry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_knows_what_is_switched_on() {
+        let names: Vec<String> = default_registry()
+            .unwrap()
+            .components()
+            .into_iter()
+            .map(|component| format!("{} {}", component.kind, component.name))
+            .collect();
+        let expected = [
+            (cfg!(feature = "source"), "source parquet"),
+            (cfg!(feature = "model"), "operator forecast"),
+            (cfg!(feature = "sink"), "sink console"),
+            (cfg!(feature = "sink"), "sink parquet"),
+        ];
+        let expected: Vec<&str> = expected.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+        assert_eq!(names, expected);
+    }
+}

@@ -1,0 +1,178 @@
+//! What can go wrong while reading.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a source could not be connected, opened or read.
+///
+/// Each message says what is wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A path that is named in the settings does not exist.
+    #[error("there is no file or directory {path}; relative paths start at the folder of the pipeline file")]
+    NotFound {
+        /// The path, as looked for.
+        path: PathBuf,
+    },
+    /// A pattern that matches no file.
+    #[error("no file matches {pattern}; `*` stands for any part of a name and `**` for any folders")]
+    NoMatch {
+        /// The pattern, as looked for.
+        pattern: String,
+    },
+    /// A pattern that is none.
+    #[error(
+        "{pattern} is not a valid pattern: {message}; put `[` and `]` around a special character to take it literally"
+    )]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A directory without Parquet files.
+    #[error(
+        "the directory {path} holds no *.parquet file; names that begin with `.` or `_` are skipped, and folders in it are not searched"
+    )]
+    EmptyDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// One file that two entries lead to.
+    #[error("the file {path} is named twice by `path`; its rows would be read twice, so name it once")]
+    NamedTwice {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file whose name cannot be the name of a partition.
+    #[error("the name of {path} is not valid Unicode, so no partition can be called by it; rename the file")]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system refused to read.
+    #[error("cannot read {path}: {source}{}", remedy(.source))]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of another format.
+    #[error("{path} is not a Parquet file: it {found}; give a file that begins with the four bytes PAR1")]
+    NotParquet {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead, as the end of "it …".
+        found: String,
+    },
+    /// A Parquet file without its end.
+    #[error(
+        "{path} is cut short: it begins as a Parquet file but its {size_bytes} bytes do not end as one; wait for its writer, or copy it again"
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// How long it is.
+        size_bytes: u64,
+    },
+    /// A Parquet file whose footer cannot be understood.
+    #[error("the footer of {path} is damaged: {message}; copy or write the file again")]
+    DamagedFooter {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        message: String,
+    },
+    /// A Parquet file some rows of which cannot be decoded.
+    #[error(
+        "{path} is damaged at or soon after its row {row} (offset {offset}): {message}; copy or write the file again, or end before it with `stop = {{ offset = {offset} }}`"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first row that could not be read, counted from 0 within the file.
+        row: i64,
+        /// The offset of that row in its partition.
+        offset: i64,
+        /// What the decoder said.
+        message: String,
+    },
+    /// A file that is another one than when the source was connected.
+    #[error("{path} has changed since the run began: {message}; start again")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        message: String,
+    },
+    /// A column that is not there.
+    #[error("{path} has no column `{column}`; {hint}")]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column looked for.
+        column: String,
+        /// The nearest name, or all there are.
+        hint: String,
+    },
+    /// Two columns of one name.
+    #[error("{path} has two columns called `{column}`; rename one, or leave both out with `columns`")]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// Their name.
+        column: String,
+    },
+    /// A column of a type that its role does not allow.
+    #[error("column `{column}` of {path} has the type {found}, but it has to be {expected}")]
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// What it may be, and what to do.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// Two files that do not belong together.
+    #[error(
+        "column `{column}` is {expected} in {first} but {found} in {second}; read the files by two sources, or leave the column out with `columns`"
+    )]
+    Mismatch {
+        /// The first file, which sets the columns.
+        first: PathBuf,
+        /// The file that differs.
+        second: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type in the first file, or that it is missing there.
+        expected: String,
+        /// Its type in the other file, or that it is missing there.
+        found: String,
+    },
+    /// A partition that the source does not have.
+    #[error("there is no partition `{partition}`; there is {known}")]
+    UnknownPartition {
+        /// The partition asked for.
+        partition: String,
+        /// Those there are.
+        known: String,
+    },
+    /// The reader was asked for more after it had failed.
+    #[error("reading {partition} ended at an earlier error; open the partition again")]
+    Ended {
+        /// The partition.
+        partition: String,
+    },
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; give this user the right to read it",
+        _ => "",
+    }
+}

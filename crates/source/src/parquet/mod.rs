@@ -1,0 +1,25 @@
+//! History from Parquet files.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `config` | the settings, and how they become a source |
+//! | `files` | which files `path` means, and what their partitions are called |
+//! | `footer` | what the end of a file says: row groups and their rows |
+//! | `decode` | rows of one file, and what becomes of a decoder that fails |
+//! | `columns` | which columns are read, their roles, and whether all files agree |
+//! | `time` | points in time, and event-time columns |
+//! | `bounds` | at which offsets `start` and `stop` are |
+//! | `source`, `reader` | the partitions, and the rows of one |
+
+mod bounds;
+mod columns;
+mod config;
+mod decode;
+mod files;
+mod footer;
+mod reader;
+mod source;
+mod time;
+
+pub use config::{ParquetConfig, Partitions, Paths, Position};
+pub use time::TimeUnit;

@@ -1,0 +1,124 @@
+//! The partitions that files make up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use sluicegate_core::{BoxError, Offset, PartitionId, PipelineContext, Reader, Source};
+
+use super::bounds::{self, Bound};
+use super::columns::Columns;
+use super::config::Partitions;
+use super::files;
+use super::footer::RowGroups;
+use super::reader::ParquetReader;
+use crate::SourceError;
+
+/// What the one partition is called where neither `path` nor the pipeline has a name.
+const NAMELESS: &str = "parquet";
+
+/// One log: files in order.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) id: PartitionId,
+    pub(super) files: Vec<RowGroups>,
+}
+
+impl Partition {
+    /// Every file with the offset of its first row.
+    pub(super) fn files(&self) -> impl Iterator<Item = (i64, &RowGroups)> + '_ {
+        let mut first = 0i64;
+        self.files.iter().map(move |file| {
+            let at = first;
+            first = first.saturating_add(file.rows());
+            (at, file)
+        })
+    }
+
+    /// The offset after the last row.
+    pub(super) fn end(&self) -> i64 {
+        self.files.iter().fold(0, |rows, file| rows.saturating_add(file.rows()))
+    }
+}
+
+/// Names the partition of every file; files of the same name are one partition.
+///
+/// # Errors
+/// When a file has a name that no partition can have.
+pub(super) fn partition_names(
+    partitions: Partitions,
+    entries: &[String],
+    files: &[PathBuf],
+    pipeline: &PipelineContext,
+) -> Result<Vec<String>, SourceError> {
+    match partitions {
+        Partitions::PerFile => files::names_per_file(files),
+        Partitions::One => {
+            let from_path = entries.first().and_then(|entry| files::name_of_all(entry, &pipeline.base_dir));
+            let from_pipeline = || if pipeline.name.is_empty() { NAMELESS.to_owned() } else { pipeline.name.clone() };
+            Ok(vec![from_path.unwrap_or_else(from_pipeline); files.len()])
+        }
+    }
+}
+
+/// Parquet files as a source.
+pub(super) struct ParquetSource {
+    columns: Arc<Columns>,
+    schema: SchemaRef,
+    partitions: Vec<Arc<Partition>>,
+    start: Option<Bound>,
+    stop: Option<Bound>,
+    batch_rows: usize,
+}
+
+impl ParquetSource {
+    pub(super) fn new(
+        columns: Columns,
+        names: Vec<String>,
+        files: Vec<RowGroups>,
+        start: Option<Bound>,
+        stop: Option<Bound>,
+        batch_rows: usize,
+    ) -> Self {
+        let mut partitions: Vec<Partition> = Vec::new();
+        for (name, file) in names.into_iter().zip(files) {
+            match partitions.last_mut().filter(|last| last.id.as_str() == name) {
+                Some(last) => last.files.push(file),
+                None => partitions.push(Partition { id: PartitionId::new(name), files: vec![file] }),
+            }
+        }
+        let schema = columns.schema();
+        let partitions = partitions.into_iter().map(Arc::new).collect();
+        Self { columns: Arc::new(columns), schema, partitions, start, stop, batch_rows }
+    }
+
+    fn unknown(&self, partition: &PartitionId) -> SourceError {
+        let known: Vec<String> = self.partitions.iter().map(|known| format!("`{}`", known.id)).collect();
+        SourceError::UnknownPartition { partition: partition.to_string(), known: known.join(", ") }
+    }
+}
+
+impl Source for ParquetSource {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn partitions(&mut self) -> Result<Vec<PartitionId>, BoxError> {
+        Ok(self.partitions.iter().map(|partition| partition.id.clone()).collect())
+    }
+
+    fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
+        let found = self.partitions.iter().find(|known| known.id == *partition);
+        let partition = found.ok_or_else(|| self.unknown(partition))?;
+        let first = match (from, self.start) {
+            (Some(Offset(from)), _) => from.max(0),
+            (None, Some(start)) => bounds::resolve(start, partition, &self.columns)?,
+            (None, None) => 0,
+        };
+        let stop = match self.stop {
+            Some(stop) => bounds::resolve(stop, partition, &self.columns)?,
+            None => partition.end(),
+        };
+        Ok(Box::new(ParquetReader::new(partition, &self.columns, &self.schema, first..stop, self.batch_rows)))
+    }
+}

@@ -1,0 +1,112 @@
+//! What can go wrong with a pipeline, and in which component.
+
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sluicegate_core::config::LocatedError;
+use sluicegate_core::{BoxError, ComponentKind, PartitionId, ShardContext};
+
+/// A component of a running pipeline, on one partition: where an error comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What the component is.
+    pub kind: ComponentKind,
+    /// Its name in the pipeline.
+    pub component: Arc<str>,
+    /// The partition; `None` where none has been seen yet.
+    pub partition: Option<PartitionId>,
+}
+
+impl Place {
+    /// The component that `shard` describes.
+    pub(crate) fn of(kind: ComponentKind, shard: &ShardContext) -> Self {
+        Self { kind, component: Arc::from(shard.component.as_str()), partition: Some(shard.partition.clone()) }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.kind, self.component)?;
+        match &self.partition {
+            Some(partition) => write!(f, " on partition `{partition}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a stream of elements stopped before its end.
+///
+/// Cheap to clone, so that all branches of a stream can report the same failure.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// A component returned an error.
+    #[error("{place} failed")]
+    Failed {
+        /// The component.
+        place: Place,
+        /// Its own error.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// A component panicked; its instance is gone.
+    #[error("{place} panicked: {message}; this is a mistake in the component's code")]
+    Panicked {
+        /// The component.
+        place: Place,
+        /// What the panic said.
+        message: String,
+    },
+    /// A thread could not be started.
+    #[error("no thread could be started for {what}")]
+    Thread {
+        /// What the thread was for.
+        what: String,
+        /// Why not.
+        source: Arc<std::io::Error>,
+    },
+    /// The [`Workers`](crate::Workers) were dropped while an operator still had work for them.
+    #[error("the worker threads were stopped before {place} was done")]
+    WorkersStopped {
+        /// The operator.
+        place: Place,
+    },
+    /// A stream ended without [`Element::End`](sluicegate_core::Element::End), so nobody knows whether it is complete.
+    #[error("what goes into {place} was cut off before its end")]
+    CutOff {
+        /// The component that was to take it.
+        place: Place,
+    },
+}
+
+/// Why a pipeline cannot be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// The pipeline file cannot be read.
+    #[error("{}: the pipeline file cannot be read", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The pipeline file, or something in it, is wrong.
+    #[error(transparent)]
+    Config(Box<LocatedError>),
+    /// A source cannot say which partitions it has.
+    #[error("{place}")]
+    Partitions {
+        /// The source, and where the file names it.
+        place: Box<LocatedError>,
+        /// The source's own error.
+        source: BoxError,
+    },
+}
+
+impl From<LocatedError> for PipelineError {
+    fn from(error: LocatedError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}

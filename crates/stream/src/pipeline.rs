@@ -1,0 +1,231 @@
+//! A pipeline with every component found, checked and bound.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::SchemaRef;
+use sluicegate_core::config::{Document, LocatedError, Override, Table};
+use sluicegate_core::{
+    ComponentKind, ConfigError, OperatorFactory, PartitionId, PipelineContext, Placement, Registry, SinkFactory, Source,
+};
+
+use crate::{ComponentSpec, PipelineError, PipelineSpec};
+
+/// A pipeline that is ready to run: every setting is checked, sources are connected, nothing is written yet.
+pub struct Pipeline {
+    pub(crate) name: String,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) trees: Vec<Tree>,
+}
+
+/// One component of a bound pipeline, for whoever wants to show the graph.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Node {
+    /// What it is.
+    pub kind: ComponentKind,
+    /// Its name in the pipeline.
+    pub name: String,
+    /// The name of its type.
+    pub type_name: String,
+    /// The component it takes its rows from; `None` for a source.
+    pub input: Option<String>,
+    /// The columns that it gives, or that it takes if it is a sink.
+    pub columns: SchemaRef,
+    /// The partitions whose rows pass it, in the order of the source. Each has its own instance of the component.
+    pub partitions: Arc<[PartitionId]>,
+    /// Where its instances run; `None` for sources and sinks, which have threads of their own.
+    pub placement: Option<Placement>,
+    /// Its settings as the file gives them, less `type` and `input`.
+    pub settings: Table,
+}
+
+/// A source and everything that takes its rows.
+pub(crate) struct Tree {
+    pub(crate) name: String,
+    pub(crate) source: Arc<Mutex<Box<dyn Source>>>,
+    pub(crate) partitions: Arc<[PartitionId]>,
+    pub(crate) consumers: Arc<[Consumer]>,
+}
+
+/// Whatever takes rows, and what follows it.
+#[derive(Clone)]
+pub(crate) enum Consumer {
+    Operator { name: String, factory: Arc<dyn OperatorFactory>, consumers: Arc<[Consumer]> },
+    Sink { name: String, factory: Arc<dyn SinkFactory> },
+}
+
+impl Pipeline {
+    /// Reads and binds the pipeline file at `path`, with `overrides` in place of what it says.
+    ///
+    /// # Errors
+    /// [`PipelineError`] names the file, line and column where something is wrong.
+    pub fn from_file(
+        path: impl AsRef<Path>,
+        overrides: Vec<Override>,
+        registry: &Registry,
+    ) -> Result<Self, PipelineError> {
+        let path = path.as_ref();
+        let text =
+            std::fs::read_to_string(path).map_err(|source| PipelineError::File { file: path.to_owned(), source })?;
+        Self::bind(&PipelineSpec::parse(&Document::parse(path, text, overrides)?)?, registry)
+    }
+
+    /// Finds the type of every component, connects the sources and binds everything else to the columns of its input.
+    ///
+    /// Relative paths in settings start at the folder of the pipeline file.
+    ///
+    /// # Errors
+    /// [`PipelineError`] names the file, line and column of the setting that is wrong.
+    pub fn bind(spec: &PipelineSpec, registry: &Registry) -> Result<Self, PipelineError> {
+        let base_dir = spec.document.file().parent().unwrap_or(Path::new(""));
+        let mut binder = Binder {
+            registry,
+            context: PipelineContext::new(&spec.name, base_dir),
+            nodes: Vec::new(),
+            trees: Vec::new(),
+            takers: BTreeMap::new(),
+        };
+        for component in &spec.components {
+            binder.bind(component)?;
+        }
+        Ok(binder.into_pipeline(spec.name.clone()))
+    }
+
+    /// The pipeline's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The components, inputs before whatever takes them.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// How many shards there are: one for each partition of each source.
+    pub fn shards(&self) -> usize {
+        self.trees.iter().map(|tree| tree.partitions.len()).sum()
+    }
+}
+
+struct Binder<'a> {
+    registry: &'a Registry,
+    context: PipelineContext,
+    nodes: Vec<Node>,
+    /// Still without their consumers.
+    trees: Vec<Tree>,
+    /// By the name of the input.
+    takers: BTreeMap<String, Vec<Taker>>,
+}
+
+/// A consumer that does not know yet what follows it.
+enum Taker {
+    Operator(String, Arc<dyn OperatorFactory>),
+    Sink(String, Arc<dyn SinkFactory>),
+}
+
+impl Binder<'_> {
+    /// Binds a component whose input is bound already.
+    fn bind(&mut self, spec: &ComponentSpec) -> Result<(), PipelineError> {
+        let Some(input) = &spec.input else { return self.bind_source(spec) };
+        let Some((columns, partitions)) = self
+            .nodes
+            .iter()
+            .find(|node| node.name == *input)
+            .map(|node| (node.columns.clone(), node.partitions.clone()))
+        else {
+            let error = ConfigError::new("input", format!("`{input}` must come before `{}`", spec.name));
+            return Err(spec.settings.locate(error).into());
+        };
+        let (registry, table, context) = (self.registry, &spec.settings, &self.context);
+        let (taker, columns, placement) = match spec.kind {
+            ComponentKind::Source | ComponentKind::Operator => {
+                let factory: Arc<dyn OperatorFactory> =
+                    registry.make_operator(&spec.type_name, table, &columns, context)?.into();
+                let (columns, placement) = (factory.output_schema(), factory.placement());
+                (Taker::Operator(spec.name.clone(), factory), columns, Some(placement))
+            }
+            ComponentKind::Sink => {
+                let factory = registry.make_sink(&spec.type_name, table, &columns, context)?.into();
+                (Taker::Sink(spec.name.clone(), factory), columns, None)
+            }
+        };
+        self.takers.entry(input.clone()).or_default().push(taker);
+        self.nodes.push(Node::new(spec, columns, partitions, placement));
+        Ok(())
+    }
+
+    fn bind_source(&mut self, spec: &ComponentSpec) -> Result<(), PipelineError> {
+        let mut source = self.registry.make_source(&spec.type_name, &spec.settings, &self.context)?;
+        let partitions: Arc<[PartitionId]> = match source.partitions() {
+            Ok(partitions) => partitions.into(),
+            Err(source) => {
+                let error = ConfigError::new("", "its partitions cannot be listed");
+                return Err(PipelineError::Partitions { place: Box::new(spec.settings.locate(error)), source });
+            }
+        };
+        check_partitions(spec, &partitions)?;
+        self.nodes.push(Node::new(spec, source.schema(), partitions.clone(), None));
+        let source = Arc::new(Mutex::new(source));
+        self.trees.push(Tree { name: spec.name.clone(), source, partitions, consumers: Arc::default() });
+        Ok(())
+    }
+
+    fn into_pipeline(mut self, name: String) -> Pipeline {
+        let mut trees = std::mem::take(&mut self.trees);
+        for tree in &mut trees {
+            tree.consumers = self.consumers_of(&tree.name);
+        }
+        Pipeline { name, nodes: self.nodes, trees }
+    }
+
+    fn consumers_of(&mut self, name: &str) -> Arc<[Consumer]> {
+        let takers = self.takers.remove(name).unwrap_or_default();
+        let consumer = |taker| match taker {
+            Taker::Operator(name, factory) => {
+                let consumers = self.consumers_of(&name);
+                Consumer::Operator { name, factory, consumers }
+            }
+            Taker::Sink(name, factory) => Consumer::Sink { name, factory },
+        };
+        takers.into_iter().map(consumer).collect()
+    }
+}
+
+impl Node {
+    fn new(
+        spec: &ComponentSpec,
+        columns: SchemaRef,
+        partitions: Arc<[PartitionId]>,
+        placement: Option<Placement>,
+    ) -> Self {
+        Self {
+            kind: spec.kind,
+            name: spec.name.clone(),
+            type_name: spec.type_name.clone(),
+            input: spec.input.clone(),
+            columns,
+            partitions,
+            placement,
+            settings: spec.settings.clone(),
+        }
+    }
+}
+
+/// A shard is known by its partition's name, so there must be one, and no two alike.
+fn check_partitions(spec: &ComponentSpec, partitions: &[PartitionId]) -> Result<(), LocatedError> {
+    if partitions.is_empty() {
+        let error = ConfigError::new("", "there is nothing to read: the source has no partition");
+        return Err(spec.settings.locate(error));
+    }
+    let mut names: Vec<&PartitionId> = partitions.iter().collect();
+    names.sort();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => {
+            let error = ConfigError::new("", format!("two of its partitions are called `{}`", pair[0]));
+            Err(spec.settings.locate(error.help("give each a name of its own, or read them by two sources")))
+        }
+    }
+}

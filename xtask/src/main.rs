@@ -1,0 +1,110 @@
+//! `cargo xtask …`: the one way in for a newcomer, a contributor and continuous integration.
+//!
+//! - [`libtorch`] and [`wheel`]: where libtorch comes from, pinned by hash.
+//! - [`python`]: the Python that the end-to-end tests read Parquet with.
+//! - [`checks`]: what a change must pass. [`demo`]: the first pipeline.
+//! - [`tools`], [`workspace`], [`failure`]: what all of these share.
+
+mod checks;
+mod demo;
+mod failure;
+mod libtorch;
+mod python;
+mod tools;
+mod wheel;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Done;
+use crate::workspace::{Profile, Workspace};
+
+/// Set-up, demo, checks, scores and speed of Sluicegate.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "New here? `cargo xtask demo` sets everything up and runs the first pipeline."
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch libtorch, once
+    ///
+    /// Downloads 540 MB with Python's pip (your pip configuration holds), checks the SHA-256 of every file, and leaves
+    /// 490 MB of libtorch for the CPU in `.sluicegate/libtorch`. Needs about 1.2 GB of disk while it works. An
+    /// interrupted run leaves nothing behind that a later one would use, and a second run has nothing to do.
+    ///
+    /// A libtorch of your own is used instead when the variable LIBTORCH names its folder (with `include/` and `lib/`).
+    Setup,
+    /// Run the first pipeline: forecasts for a power transformer, learned while they are made
+    ///
+    /// Sets up, builds the `sluice` command and runs `sluice run pipelines/power.toml`. What follows `--` goes to
+    /// `sluice run` as well.
+    Demo {
+        /// More arguments for `sluice run`
+        #[arg(last = true, value_name = "ARGS")]
+        sluice: Vec<OsString>,
+    },
+    /// Run every check that a change must pass
+    ///
+    /// Format, lints, tests with the examples in the docs, and the docs themselves, in this order; the first failure
+    /// ends the run and says how to repeat that step alone. Sets up first, including a Python with pandas, pyarrow and
+    /// DuckDB in `.sluicegate/python` (pinned in `tests/requirements.txt`) that reads the Parquet files we write.
+    Test {
+        /// For the time between edits: leave out the end-to-end tests, the examples in the docs, and the docs
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Score forecasts beside their controls
+    ///
+    /// Sets up, builds the package `sluicegate-bench` and runs its `scores`; `cargo xtask scores -- --help` lists ARGS.
+    Scores {
+        /// Arguments for the scores
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<OsString>,
+    },
+    /// Measure speed beside peers, in the release profile
+    ///
+    /// Sets up, builds the package `sluicegate-bench` in the release profile and runs its `bench`;
+    /// `cargo xtask bench -- --help` lists ARGS.
+    Bench {
+        /// Arguments for the measurement
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Done {
+    let workspace = Workspace::find();
+    match task {
+        Task::Setup => libtorch::set_up(&workspace),
+        Task::Demo { sluice } => demo::run(&workspace, &sluice),
+        Task::Test { fast } => checks::run(&workspace, fast),
+        Task::Scores { args } => measure(&workspace, "scores", &args, Profile::Dev),
+        Task::Bench { args } => measure(&workspace, "bench", &args, Profile::Release),
+    }
+}
+
+fn measure(workspace: &Workspace, what: &str, args: &[OsString], profile: Profile) -> Done {
+    libtorch::set_up(workspace)?;
+    let mut bench = workspace.built("sluicegate-bench", profile)?;
+    workspace::succeed(bench.arg(what).args(args))
+}
