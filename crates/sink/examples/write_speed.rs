@@ -79,7 +79,8 @@ fn forecasts(first: usize) -> Result<Batch, Box<dyn Error>> {
     let scale = |row: usize| 1.0 + 0.2 * noise(row, 2);
     let observed = |row: usize| mean(row / MODELS.len() * MODELS.len()) + noise(row / MODELS.len(), 3);
     let z = |row: usize| (observed(row) - mean(row)) / scale(row);
-    let floats = |f: &dyn Fn(usize) -> Option<f64>| -> ArrayRef { Arc::new(Float64Array::from_iter((0..BATCH_ROWS).map(f))) };
+    let floats =
+        |f: &dyn Fn(usize) -> Option<f64>| -> ArrayRef { Arc::new(Float64Array::from_iter((0..BATCH_ROWS).map(f))) };
     let quantile = |q: f64| floats(&|row| Some(mean(row) + q * scale(row)));
     let columns = [
         ("partition", words(&["power"], |_| 0)?),

@@ -7,6 +7,6 @@ mod console;
 mod error;
 mod parquet;
 
+pub use self::parquet::{Compression, Existing, ParquetConfig};
 pub use console::{ConsoleConfig, Format};
 pub use error::SinkError;
-pub use self::parquet::{Compression, Existing, ParquetConfig};

@@ -1,4 +1,22 @@
 //! How columns are encoded.
+//!
+//! Chosen by measuring with `examples/write_speed.rs`: forecasts of 23 columns, 15 of them doubles whose low bits are
+//! noise, on one core of a small cloud machine. The parquet crate's own defaults take 1.0 µs per row, nearly all of it for
+//! dictionaries of doubles that never repeat. Without these:
+//!
+//! | doubles | µs per row | bytes per row |
+//! |---|---|---|
+//! | split, zstd | 0.29 | 97.9 |
+//! | split, zstd, with statistics | 0.32 | 97.9 |
+//! | plain, zstd | 0.30 | 103.6 |
+//! | split, snappy | 0.27 | 107.0 |
+//! | plain, snappy | 0.20 | 110.9 |
+//! | plain, uncompressed | 0.16 | 117.6 |
+//!
+//! Splitting puts the first bytes of all numbers next to each other, then the second bytes, and so on: sign and exponent are
+//! alike and compress, the rest does not. With zstd that costs no time and saves space, so it is used there; snappy and no
+//! compression are asked for where time counts, so they get plain numbers.
+
 use arrow::datatypes::Schema;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type};
@@ -14,23 +32,27 @@ pub(super) fn properties(
     compression: Compression,
     group_rows: usize,
 ) -> Result<WriterProperties, ParquetError> {
+    let floats = match compression {
+        Compression::ZSTD(_) => Encoding::BYTE_STREAM_SPLIT,
+        _ => Encoding::PLAIN,
+    };
     let mut properties = WriterProperties::builder()
         .set_compression(compression)
-        .set_write_batch_size(std::env::var("WB").ok().and_then(|v|v.parse().ok()).unwrap_or(1024)).set_offset_index_disabled(std::env::var("OI").is_ok())
-        .set_data_page_row_count_limit(std::env::var("PR").ok().and_then(|v|v.parse().ok()).unwrap_or(20000))
         .set_max_row_group_row_count(Some(group_rows))
+        // Per row group, to pass over those that a query does not want; per page they cost more than they save.
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for column in ArrowSchemaConverter::new().convert(schema)?.columns() {
         let path = column.path().clone();
         properties = match column.physical_type() {
-            Type::FLOAT | Type::DOUBLE => { let e=|k:&str|std::env::var(k).unwrap_or_default(); let properties = if e("FC")=="none" { properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED) } else if e("FC")=="snappy" { properties.set_column_compression(path.clone(), Compression::SNAPPY) } else {properties}; properties
+            // Hardly any query asks for a range of forecasts.
+            Type::FLOAT | Type::DOUBLE => properties
                 .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_statistics_enabled(path.clone(), if e("ST")=="chunk" {EnabledStatistics::Chunk} else {EnabledStatistics::None})
-                .set_column_encoding(path, if e("EN")=="plain" {Encoding::PLAIN} else {Encoding::BYTE_STREAM_SPLIT})}
+                .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+                .set_column_encoding(path, floats),
+            // Offsets and times: their differences are small.
             Type::INT64 => properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            Type::BYTE_ARRAY if std::env::var("BA").is_ok() => properties.set_column_statistics_enabled(path, EnabledStatistics::None),
             _ => properties,
         };
     }

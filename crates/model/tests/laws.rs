@@ -1,0 +1,233 @@
+//! The laws of the forecast operator, over random logs and settings.
+
+mod common;
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use sluicegate_core::{Metrics, SnapshotReader};
+use sluicegate_model::feature::CalendarFeature;
+use sluicegate_model::head::HeadKind;
+use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
+use sluicegate_model::{BpttConfig, ForecastConfig, LayoutKind, ModelKind};
+use sluicegate_testkit::logs::LogSpec;
+use sluicegate_testkit::operator::Suite;
+
+/// The suite for `config` on the log of `spec`.
+fn suite(config: &ForecastConfig, spec: &LogSpec) -> Suite {
+    let (config, schema) = (config.clone(), spec.schema());
+    let build = move || common::operator(&config, &schema, Path::new("."), &Metrics::new());
+    Suite::new(build, spec.build())
+}
+
+/// What the metrics say after the whole log.
+fn run_for_metrics(config: &ForecastConfig, spec: &LogSpec) -> Metrics {
+    let metrics = Metrics::new();
+    let (shared, config, schema) = (metrics.clone(), config.clone(), spec.schema());
+    Suite::new(move || common::operator(&config, &schema, Path::new("."), &shared), spec.build()).run(64);
+    metrics
+}
+
+/// Settings for the columns of `spec`.
+fn config(spec: &LogSpec) -> ForecastConfig {
+    let mut config = ForecastConfig::new(spec.target_names());
+    config.features.calendar = vec![CalendarFeature::Hour];
+    config.model.hidden = 4;
+    config
+}
+
+/// Numbers of an entry of a snapshot.
+fn parameters(snapshot: &[u8]) -> Vec<f32> {
+    let reader = SnapshotReader::parse(snapshot).unwrap().scope("model.parameters");
+    reader.f32("weight_hh_l0", &reader.shape("weight_hh_l0").unwrap()).unwrap()
+}
+
+fn waiting_windows(snapshot: &[u8]) -> usize {
+    SnapshotReader::parse(snapshot).unwrap().scope("model.pending").shape("row").unwrap()[0]
+}
+
+/// A test of a law must not pass because nothing was learned.
+fn assert_learned(suite: &Suite, config: &ForecastConfig, spec: &LogSpec) {
+    let updates = common::metric(&run_for_metrics(config, spec), "forecast_updates");
+    assert!(updates > 0.0, "no optimizer step was taken");
+    let (start, end) = (parameters(&suite.snapshot_after(0)), parameters(&suite.run(64).snapshot));
+    assert!(start != end, "the parameters did not move");
+}
+
+#[test]
+fn cutting_the_log_anywhere_changes_nothing_with_300_keys_and_32_units() {
+    let spec = LogSpec { rows: 3000, keys: 300, ..LogSpec::default() };
+    let mut config = config(&spec);
+    config.model.hidden = 32;
+    config.model.bptt = BpttConfig { every: 2, window: 4 };
+    config.model.update_every = Some(250);
+    let suite = suite(&config, &spec);
+    suite.assert_rechunking(&[1, 2, 3, 7, 8, 9, 1000]);
+    assert_learned(&suite, &config, &spec);
+    // Windows of several keys wait together, and a snapshot catches them there.
+    assert!(waiting_windows(&suite.snapshot_after(1900)) > 3);
+    suite.assert_snapshot_is_prefix(1900, 97);
+}
+
+#[test]
+fn changing_a_value_reaches_neither_earlier_rows_nor_the_forecast_of_its_own_row() {
+    let spec = LogSpec { rows: 300, keys: 3, targets: 2, ..LogSpec::default() };
+    for (kind, horizons) in [(ModelKind::Lstm, vec![1]), (ModelKind::Gru, vec![1, 4])] {
+        let mut config = config(&spec);
+        config.model.kind = kind;
+        config.horizons = horizons;
+        let suite = suite(&config, &spec);
+        for row in [1, 2, 40, 150, 298] {
+            suite.assert_predicts_before_learning("y0", row, &["offset", "key", "time", "target", "model", "forecast"]);
+        }
+        assert_learned(&suite, &config, &spec);
+    }
+}
+
+#[test]
+fn evicted_keys_leave_their_waiting_windows_and_start_afresh() {
+    let spec = LogSpec { rows: 600, keys: 20, ..LogSpec::default() };
+    for (max_keys, ttl_events) in [(Some(6), None), (None, Some(15)), (Some(8), Some(40))] {
+        let mut config = config(&spec);
+        (config.max_keys, config.ttl_events) = (max_keys, ttl_events);
+        config.model.update_every = Some(50);
+        let suite = suite(&config, &spec);
+        suite.assert_rechunking(&[1, 7, 64]);
+        suite.assert_snapshot_is_prefix(333, 50);
+        let metrics = run_for_metrics(&config, &spec);
+        assert!(common::metric(&metrics, "forecast_keys_evicted") > 50.0);
+        assert_learned(&suite, &config, &spec);
+    }
+}
+
+#[test]
+fn the_state_of_a_key_does_not_depend_on_the_values_of_others_while_nothing_is_learned() {
+    let spec = LogSpec { rows: 400, keys: 4, ..LogSpec::default() };
+    let mut config = config(&spec);
+    config.model.learn = false;
+    let table = suite(&config, &spec).run(64).table.unwrap();
+    let log = spec.build();
+    let keys = arrow::array::AsArray::as_string::<i32>(log.records().column(1).as_ref()).clone();
+    let of_key = arrow::array::BooleanArray::from_iter(keys.iter().map(|key| Some(key == Some("key-2"))));
+    let alone = arrow::compute::filter_record_batch(log.records(), &of_key).unwrap();
+    let offsets = sluicegate_core::Offsets::dense(sluicegate_core::Offset(0), alone.num_rows()).unwrap();
+    let log = sluicegate_core::Batch::new(log.partition().clone(), offsets, alone).unwrap();
+    let schema = spec.schema();
+    let build = move || common::operator(&config, &schema, Path::new("."), &Metrics::new());
+    let alone = Suite::new(build, log).run(64).table.unwrap();
+    let rows: Vec<bool> = arrow::array::AsArray::as_dictionary::<arrow::datatypes::Int32Type>(
+        table.column_by_name("key").unwrap().as_ref(),
+    )
+    .downcast_dict::<arrow::array::StringArray>()
+    .unwrap()
+    .into_iter()
+    .map(|key| key == Some("key-2"))
+    .collect();
+    let together = arrow::compute::filter_record_batch(&table, &rows.into()).unwrap();
+    for column in ["mean", "scale", "shape", "forecast", "nll", "crps", "pit"] {
+        assert_eq!(
+            common::numbers(&together, column).iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+            common::numbers(&alone, column).iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+            "{column}"
+        );
+    }
+}
+
+#[test]
+fn hostile_values_break_nothing_and_are_counted() {
+    let spec = LogSpec { rows: 1500, keys: 4, targets: 2, missing: 0.1, hostile: 0.05, seed: 3 };
+    for head in [HeadKind::StudentT, HeadKind::Gaussian] {
+        let mut config = config(&spec);
+        config.model.head = head;
+        config.features.missing_indicator = true;
+        config.features.scale_ratio = true;
+        let suite = suite(&config, &spec);
+        suite.assert_rechunking(&[13]);
+        assert!(parameters(&suite.run(64).snapshot).iter().all(|value| value.is_finite()));
+        assert_learned(&suite, &config, &spec);
+        let metrics = run_for_metrics(&config, &spec);
+        let bad = |reason: &str| -> f64 {
+            let of = |sample: &&sluicegate_core::Sample| {
+                sample.name == "forecast_bad_values" && sample.label("reason") == Some(reason)
+            };
+            metrics.samples().iter().filter(of).map(|sample| sample.value).sum()
+        };
+        assert!(bad("missing") > 100.0 && bad("not-finite") > 30.0);
+    }
+}
+
+#[test]
+fn a_snapshot_of_other_settings_is_refused() {
+    let spec = LogSpec::default();
+    let snapshot = suite(&config(&spec), &spec).snapshot_after(100);
+    let reader = SnapshotReader::parse(&snapshot).unwrap();
+    let mut other = config(&spec);
+    other.model.hidden = 5;
+    let mut operator = common::operator(&other, &spec.schema(), Path::new("."), &Metrics::new());
+    let message = operator.restore(&reader).unwrap_err().to_string();
+    assert!(
+        message.contains("weight_ih_l0") && message.contains("[16, 6]") && message.contains("[20, 6]"),
+        "{message}"
+    );
+}
+
+#[test]
+fn every_truncated_or_changed_snapshot_is_refused_or_restores_without_a_panic() {
+    let spec = LogSpec { rows: 60, keys: 3, ..LogSpec::default() };
+    let config = config(&spec);
+    let snapshot = suite(&config, &spec).snapshot_after(50);
+    for place in (0..snapshot.len()).step_by(snapshot.len() / 50) {
+        assert!(SnapshotReader::parse(&snapshot[..place]).is_err());
+        let mut changed = snapshot.clone();
+        changed[place] ^= 0x10;
+        if let Ok(reader) = SnapshotReader::parse(&changed) {
+            let mut operator = common::operator(&config, &spec.schema(), Path::new("."), &Metrics::new());
+            let _refused_or_not = operator.restore(&reader);
+        }
+    }
+}
+
+fn any_config() -> impl Strategy<Value = (ForecastConfig, LogSpec)> {
+    let spec = (1usize..12, 1usize..3, prop_oneof![Just(0.0), Just(0.2)], any::<u64>())
+        .prop_map(|(keys, targets, missing, seed)| LogSpec { rows: 160, keys, targets, missing, hostile: 0.0, seed });
+    let kind = prop_oneof![Just(ModelKind::Lstm), Just(ModelKind::Gru)];
+    let head = prop_oneof![Just(HeadKind::StudentT), Just(HeadKind::Gaussian)];
+    let optimizer = prop_oneof![Just(OptimizerKind::Adam), Just(OptimizerKind::Sgd)];
+    let horizons = prop_oneof![Just(vec![1]), Just(vec![2]), Just(vec![3, 1])];
+    let layout = prop_oneof![Just(LayoutKind::Long), Just(LayoutKind::Wide)];
+    let learning = (1usize..4, 1usize..4, 1u64..30);
+    let keys = prop_oneof![Just(None), Just(Some(4))];
+    (spec, kind, head, optimizer, horizons, layout, learning, keys).prop_map(
+        |(spec, kind, head, optimizer, horizons, layout, (every, windows, update_every), max_keys)| {
+            let mut config = config(&spec);
+            config.model.kind = kind;
+            config.model.head = head;
+            config.model.optimizer = OptimizerConfig { kind: optimizer, ..OptimizerConfig::default() };
+            config.model.bptt = BpttConfig { every, window: every * windows };
+            config.model.update_every = Some(update_every);
+            config.horizons = horizons;
+            config.layout = layout;
+            config.max_keys = max_keys;
+            (config, spec)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_laws_hold_for_any_settings(
+        (config, spec) in any_config(),
+        size in 1usize..70,
+        at in 0usize..160,
+        changed in 1usize..159,
+    ) {
+        let suite = suite(&config, &spec);
+        suite.assert_rechunking(&[size]);
+        suite.assert_snapshot_is_prefix(at, size);
+        if config.layout == LayoutKind::Long && spec.missing == 0.0 {
+            suite.assert_predicts_before_learning("y0", changed, &["forecast"]);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Settings that cannot work are refused, with their place in the pipeline file.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, IntervalUnit, Schema};
+use schemars::schema_for;
+use sluicegate_sink::ParquetConfig;
+
+use crate::support::{Folder, bind, rows};
+
+#[test]
+fn settings_that_cannot_work_are_refused_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let cases = [
+        ("", 1, "missing field `path`", ""),
+        ("pat = 'x'", 2, "unknown field `pat`", "did you mean `path`?"),
+        ("path = ''", 2, "it is empty", "name a directory"),
+        ("path = 'file'", 2, "is a file", "name a directory"),
+        ("path = 'x'\nexisting = 'keep'", 3, "unknown variant `keep`", "`append`"),
+        ("path = 'x'\nrow_group_rows = 0", 3, "0 is no number of rows", "131072 is the default"),
+        ("path = 'x'\nrow_group_rows = 16777217", 3, "16777217 is no number of rows", "1 to 16777216"),
+        ("path = 'x'\nfile_rows_max = 0", 3, "no row would fit", "leave it out"),
+        ("path = 'x'\nfile_bytes_max = 0", 3, "no row would fit", "1073741824 is the default"),
+        ("path = 'x'\nfile_bytes_max = '1 GiB'", 3, "1 GiB", ""),
+        ("path = 'x'\ncompression = 'gzip'", 3, "unknown variant `gzip`", "`snappy`"),
+        ("path = 'x'\ncompression_level = 23", 3, "zstd has no level 23", "1 to 22"),
+        ("path = 'x'\ncompression_level = 0", 3, "zstd has no level 0", "1 to 22"),
+        ("path = 'x'\ncompression = 'snappy'\ncompression_level = 1", 4, "only `zstd` has levels", "leave it out"),
+    ];
+    for (settings, line, message, help) in cases {
+        let error = bind(folder.path(), settings, &rows(0, 0).schema());
+        let error = error.err().unwrap_or_else(|| panic!("accepted: {settings}"));
+        assert!(error.starts_with(&format!("p.toml:{line}:")), "{settings}\n{error}");
+        assert!(error.contains(message) && error.contains(help), "{settings}\n{error}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "binding writes nothing");
+}
+
+#[test]
+fn a_column_that_parquet_cannot_hold_is_refused_by_name() {
+    let folder = Folder::new();
+    let good = Field::new("a", DataType::Int64, true);
+    let bad = Field::new("gap", DataType::Interval(IntervalUnit::MonthDayNano), true);
+    let schema = Arc::new(Schema::new(vec![good, bad]));
+    let error = bind(&folder.out(), "path = 'x'", &schema).err().unwrap();
+    assert!(error.contains("column `gap` of type Interval(MonthDayNano)"), "{error}");
+    let error = bind(&folder.out(), "path = 'x'", &Arc::new(Schema::empty())).err().unwrap();
+    assert!(error.contains("no columns"), "{error}");
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let schema = schema_for!(ParquetConfig);
+    let properties = schema.get("properties").and_then(|properties| properties.as_object()).unwrap();
+    assert_eq!(properties.len(), 7);
+    for (name, property) in properties {
+        assert!(property.get("description").is_some(), "{name}");
+    }
+}
