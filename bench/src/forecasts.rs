@@ -121,6 +121,12 @@ pub(crate) mod testing {
         writer.write(&records).unwrap();
         writer.close().unwrap();
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::write;
+    use super::*;
 
     #[test]
     fn rows_come_back_in_the_order_of_the_files_with_nulls_as_nan() {

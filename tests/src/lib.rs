@@ -1,1 +1,119 @@
-//! End-to-end tests of Sluicegate.
+//! End-to-end tests of Sluicegate: what a user does, through the command, on real files.
+//!
+//! This library holds what the tests share: a folder to work in, running the command, and reading what it wrote.
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+/// A folder with a pipeline file and its data, removed at the end of the test.
+pub struct Workplace {
+    dir: tempfile::TempDir,
+    command: PathBuf,
+}
+
+/// How a run of the command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+impl Workplace {
+    /// An empty folder in which `command` is the `sluice` command.
+    pub fn new(command: impl Into<PathBuf>) -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary folder"), command: command.into() }
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a text file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("a file in a temporary folder");
+    }
+
+    /// Writes a Parquet file with `rows` hourly events of two keys: `ts`, `meter`, `load`, `count`, `note`.
+    pub fn write_events(&self, name: &str, rows: usize) {
+        let hour = 3_600_000_000i64;
+        let load = |row: usize| (row as f64 * 0.26).sin() * 3.0 + (row % 7) as f64 * 0.1 + 10.0;
+        let columns: [(&str, ArrayRef); 5] = [
+            ("ts", Arc::new(TimestampMicrosecondArray::from_iter_values((0..rows as i64).map(|row| row / 2 * hour)))),
+            (
+                "meter",
+                Arc::new(StringArray::from_iter_values((0..rows).map(|row| if row % 2 == 0 { "a" } else { "b" }))),
+            ),
+            ("load", Arc::new(Float64Array::from_iter_values((0..rows).map(load)))),
+            ("count", Arc::new(Int64Array::from_iter_values((0..rows as i64).map(|row| row % 5)))),
+            ("note", Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("n{row}"))))),
+        ];
+        let records = RecordBatch::try_from_iter(columns).expect("columns of one length");
+        let file = fs::File::create(self.path(name)).expect("a file in a temporary folder");
+        let properties = parquet::file::properties::WriterProperties::builder()
+            .set_max_row_group_row_count(Some(500))
+            .set_dictionary_enabled(false)
+            .set_compression(parquet::basic::Compression::ZSTD(Default::default()))
+            .build();
+        let mut writer = ArrowWriter::try_new(file, records.schema(), Some(properties)).expect("a writer");
+        writer.write(&records).expect("rows");
+        writer.close().expect("a footer");
+    }
+
+    /// The command with these arguments, in the folder, not yet started.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.command);
+        command.args(args).current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs the command to its end.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        self.command(args).output().expect("the command starts").into()
+    }
+}
+
+/// All rows of the complete Parquet files in a folder, in the order of their names.
+pub fn read_folder(folder: &Path) -> RecordBatch {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("a folder that can be listed")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "parquet"))
+        .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
+        .collect();
+    files.sort();
+    let batches: Vec<RecordBatch> = files
+        .iter()
+        .flat_map(|file| {
+            let file = fs::File::open(file).expect("a file that can be opened");
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a complete Parquet file");
+            reader.build().expect("a reader").map(|batch| batch.expect("rows"))
+        })
+        .collect();
+    let schema = batches.first().expect("at least one row").schema();
+    concat_batches(&schema, &batches).expect("files of one schema")
+}
+
+/// The bundled pipelines.
+pub fn pipelines() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines")
+}

@@ -2,13 +2,15 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema, TimeUnit};
 use sluicegate_core::config::nearest;
 use sluicegate_core::{Batch, ConfigError, Counter, Offset, Roles};
 
 use crate::config::{BadValuesConfig, ForecastConfig, OnBadValue};
 use crate::error::ModelError;
 use crate::feature::VALUE_MAX;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Which columns mean what, by name and place.
 #[derive(Debug, Clone)]
@@ -87,9 +89,8 @@ impl Columns {
             Some(column) => Some(take(records, column, first, &DataType::Utf8)?.as_string::<i32>().clone()),
             None => None,
         };
-        let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let times = match &self.time {
-            Some(column) => take_time(records, column, first, &micros)?,
+            Some(column) => take_time(records, column, first)?,
             None => vec![None; offsets.len()],
         };
         let mut targets = vec![f64::NAN; offsets.len() * self.targets.len()];
@@ -171,14 +172,19 @@ fn take(
     cast(array, to).map_err(|error| failed(error.to_string()))
 }
 
-fn take_time(
-    records: &RecordBatch,
-    column: &(String, usize),
-    offset: i64,
-    micros: &DataType,
-) -> Result<Vec<Option<i64>>, ModelError> {
-    let array = take(records, column, offset, micros)?;
-    Ok(array.as_primitive::<TimestampMicrosecondType>().iter().collect())
+/// Microseconds since 1970 in UTC. A time without a zone is taken as UTC; one that does not fit is missing.
+fn take_time(records: &RecordBatch, column: &(String, usize), offset: i64) -> Result<Vec<Option<i64>>, ModelError> {
+    let ticks = take(records, column, offset, &DataType::Int64)?;
+    let of = records.schema();
+    let (per_micro, micros) = match of.field(column.1).data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => (1000, 1),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => (1, 1),
+        DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => (1, 1000),
+        DataType::Timestamp(TimeUnit::Second, _) => (1, 1_000_000),
+        _ => (1, MICROS_PER_DAY),
+    };
+    let ticks = ticks.as_primitive::<Int64Type>();
+    Ok(ticks.iter().map(|tick| tick.and_then(|tick| tick.div_euclid(per_micro).checked_mul(micros))).collect())
 }
 
 fn find(
@@ -227,6 +233,24 @@ fn is_time(data_type: &DataType) -> bool {
 mod tests {
     use super::*;
     use arrow::datatypes::Field;
+
+    #[test]
+    fn times_of_every_type_become_microseconds_in_utc() {
+        use arrow::array::{Date32Array, Date64Array, TimestampNanosecondArray, TimestampSecondArray};
+        let columns: [(ArrayRef, Option<i64>); 6] = [
+            (std::sync::Arc::new(TimestampSecondArray::from(vec![-1])), Some(-1_000_000)),
+            (std::sync::Arc::new(TimestampSecondArray::from(vec![7]).with_timezone("Europe/Berlin")), Some(7_000_000)),
+            (std::sync::Arc::new(TimestampNanosecondArray::from(vec![-1])), Some(-1)),
+            (std::sync::Arc::new(Date32Array::from(vec![2])), Some(2 * MICROS_PER_DAY)),
+            (std::sync::Arc::new(Date64Array::from(vec![5])), Some(5000)),
+            (std::sync::Arc::new(TimestampSecondArray::from(vec![i64::MAX])), None),
+        ];
+        for (column, micros) in columns {
+            let data_type = column.data_type().clone();
+            let records = RecordBatch::try_from_iter([("ts", column)]).unwrap();
+            assert_eq!(take_time(&records, &("ts".into(), 0), 0).unwrap(), [micros], "{data_type}");
+        }
+    }
 
     #[test]
     fn a_misspelt_or_wrongly_typed_column_is_named() {

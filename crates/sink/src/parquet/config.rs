@@ -4,9 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::{BoxError, ConfigError, PipelineContext, ShardContext, Sink, SinkConfig, SinkFactory};
@@ -107,7 +110,8 @@ impl ParquetConfig {
         match (self.compression, self.compression_level) {
             (Compression::Zstd, level) => {
                 let level = level.unwrap_or(ZSTD_LEVEL_DEFAULT);
-                ZstdLevel::try_new(level).map(Codec::ZSTD).map_err(|_| {
+                let known = (1..=ZSTD_LEVEL_MAX).contains(&level).then(|| ZstdLevel::try_new(level).ok()).flatten();
+                known.map(Codec::ZSTD).ok_or_else(|| {
                     ConfigError::new("compression_level", format!("zstd has no level {level}"))
                         .help(format!("give 1 to {ZSTD_LEVEL_MAX}; {ZSTD_LEVEL_DEFAULT} is the default"))
                 })
@@ -143,7 +147,7 @@ impl SinkConfig for ParquetConfig {
         }
         let codec = self.codec()?;
         check_columns(input)?;
-        let cannot = |error: parquet::errors::ParquetError| ConfigError::new("", error.to_string());
+        let cannot = |error: ParquetError| ConfigError::new("", error.to_string());
         let properties = layout::properties(input, codec, self.row_group_rows).map_err(cannot)?;
         ArrowWriter::try_new(io::sink(), input.clone(), Some(properties.clone())).map_err(cannot)?;
         Ok(Box::new(ParquetFactory {
@@ -165,8 +169,7 @@ fn check_columns(input: &SchemaRef) -> Result<(), ConfigError> {
         return Err(ConfigError::new("", "its input has no columns, so there is nothing to write"));
     }
     for field in input.fields() {
-        let alone = Arc::new(Schema::new(vec![field.clone()]));
-        if let Err(error) = ArrowWriter::try_new(io::sink(), alone, None) {
+        if let Err(error) = try_column(field) {
             let message =
                 format!("column `{}` of type {} has no place in Parquet: {error}", field.name(), field.data_type());
             return Err(ConfigError::new("", message).help("leave the column out of the input, or convert it"));
@@ -175,11 +178,19 @@ fn check_columns(input: &SchemaRef) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Writes one null of the column's type to nowhere: for some types only that shows that they cannot be written.
+fn try_column(field: &Field) -> Result<(), ParquetError> {
+    let alone = Arc::new(Schema::new(vec![field.clone().with_nullable(true)]));
+    let mut writer = ArrowWriter::try_new(io::sink(), alone.clone(), None)?;
+    let null = RecordBatch::try_new(alone, vec![new_null_array(field.data_type(), 1)])?;
+    writer.write(&null)
+}
+
 /// One Parquet sink of a pipeline. All its shards write into one directory.
 struct ParquetFactory {
     directory: Arc<Directory>,
     schema: SchemaRef,
-    properties: parquet::file::properties::WriterProperties,
+    properties: WriterProperties,
     limits: Limits,
 }
 

@@ -101,3 +101,17 @@ fn failed(path: PathBuf, error: ParquetError) -> SinkError {
         None => SinkError::Encode { path, message: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_the_files_name_and_what_to_do() {
+        let full = ParquetError::from(io::Error::from(io::ErrorKind::StorageFull));
+        let told = failed(PathBuf::from("out/.part-p-00000.parquet.tmp"), full).to_string();
+        assert!(told.contains("out/.part-p-00000.parquet.tmp") && told.contains("make room"), "{told}");
+        let encoder = failed(PathBuf::from("out/x"), ParquetError::General("no".to_owned()));
+        assert!(matches!(encoder, SinkError::Encode { .. }));
+    }
+}

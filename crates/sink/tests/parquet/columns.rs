@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Float64Array, Int64Array, ListArray, StringArray, StructArray,
-};
+use arrow::array::{ArrayRef, AsArray, DictionaryArray, Float64Array, Int64Array, ListArray, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use parquet::basic::Encoding;
 use parquet::file::reader::{FileReader, SerializedFileReader};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, IntervalUnit, Schema};
+use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use schemars::schema_for;
 use sluicegate_sink::ParquetConfig;
 
@@ -47,6 +47,48 @@ fn a_column_that_parquet_cannot_hold_is_refused_by_name() {
     assert!(error.contains("column `gap` of type Interval(MonthDayNano)"), "{error}");
     let error = bind(&folder.out(), "path = 'x'", &Arc::new(Schema::empty())).err().unwrap();
     assert!(error.contains("no columns"), "{error}");
+}
+
+#[test]
+fn every_type_that_parquet_holds_can_be_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let required = |name: &str, data_type| Arc::new(Field::new(name, data_type, false));
+    let entries = DataType::Struct(vec![required("key", DataType::Utf8), required("value", DataType::Int64)].into());
+    let dictionary = |key, value| DataType::Dictionary(Box::new(key), Box::new(value));
+    let types = [
+        DataType::Null,
+        DataType::Boolean,
+        DataType::Int8,
+        DataType::UInt64,
+        DataType::Float16,
+        DataType::Float32,
+        DataType::Decimal128(38, 9),
+        DataType::Decimal256(70, 9),
+        DataType::Date32,
+        DataType::Date64,
+        DataType::Time32(TimeUnit::Second),
+        DataType::Time64(TimeUnit::Nanosecond),
+        DataType::Timestamp(TimeUnit::Nanosecond, Some("Europe/Berlin".into())),
+        DataType::Duration(TimeUnit::Second),
+        DataType::Binary,
+        DataType::BinaryView,
+        DataType::FixedSizeBinary(3),
+        DataType::LargeUtf8,
+        DataType::Utf8View,
+        dictionary(DataType::Int8, DataType::Utf8),
+        dictionary(DataType::UInt32, DataType::Int64),
+        DataType::List(required("item", DataType::Int64)),
+        DataType::FixedSizeList(required("item", DataType::Float64), 2),
+        DataType::Struct(vec![required("x", DataType::Int64), required("y", DataType::Utf8)].into()),
+        DataType::Map(required("entries", entries), false),
+    ];
+    for data_type in types {
+        for nullable in [true, false] {
+            let schema = Arc::new(Schema::new(vec![Field::new("x", data_type.clone(), nullable)]));
+            let bound = bind(dir.path(), "path = 'out'", &schema);
+            assert!(bound.is_ok(), "{data_type} {nullable}: {}", bound.err().unwrap());
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Wrong pipelines and broken files: one paragraph that says what is wrong, where, and what to do; a non-zero exit; and earlier
+//! output left as it was.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+
+use sluicegate_tests::{Ended, Workplace, read_folder};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
+
+const PIPELINE: &str = r#"name = "meters"
+[source.readings]
+type = "parquet"
+path = "events.parquet"
+time = "ts"
+[operator.forecast]
+type = "forecast"
+input = "readings"
+targets = ["load"]
+model = { hidden = 4, bptt = { every = 1, window = 4 } }
+[sink.files]
+type = "parquet"
+input = "forecast"
+path = "out"
+"#;
+
+fn place(pipeline: &str) -> Workplace {
+    let place = Workplace::new(SLUICE);
+    place.write_events("events.parquet", 2000);
+    place.write("meters.toml", pipeline);
+    place
+}
+
+/// An error is one paragraph for people: no panic, no debug output.
+fn assert_reads_well(ended: &Ended, what: &str) {
+    assert!(ended.stderr.starts_with("error: "), "{what}: {}", ended.stderr);
+    for ugly in ["panicked", "Error {", "Some(", "RUST_BACKTRACE", "unwrap"] {
+        assert!(!ended.stderr.contains(ugly), "{what}: {}", ended.stderr);
+    }
+    assert!(!ended.stderr.trim_end().contains("\n\n"), "{what}: more than one paragraph: {}", ended.stderr);
+}
+
+#[test]
+fn a_wrong_pipeline_is_refused_with_its_line_and_what_to_do() {
+    /// What is replaced, by what, and what the message must hold.
+    type Case = (&'static str, &'static str, &'static [&'static str]);
+    const CASES: &[Case] = &[
+        ("hidden = 4", "hiden = 4", &["meters.toml:10:11", "hiden", "did you mean `hidden`?"]),
+        (
+            "[source.readings]\ntype = \"parquet\"",
+            "[source.readings]\ntype = \"parket\"",
+            &["meters.toml:3", "parket", "did you mean `parquet`?"],
+        ),
+        ("input = \"readings\"", "input = \"reading\"", &["meters.toml:8", "did you mean `readings`?"]),
+        ("input = \"readings\"", "input = \"forecast\"", &["meters.toml:8", "forecast"]),
+        ("[sink.files]", "[sink.forecast]", &["meters.toml", "forecast"]),
+        ("path = \"out\"\n", "path = \"out\"\n[sink.files]\n", &["meters.toml:15"]),
+        (
+            "targets = [\"load\"]",
+            "targets = [\"lode\"]",
+            &["meters.toml:9", "there is no column `lode`", "did you mean `load`?"],
+        ),
+        ("targets = [\"load\"]", "targets = [\"note\"]", &["meters.toml:9", "`note` has type Utf8", "number"]),
+        ("time = \"ts\"", "time = \"tz\"", &["meters.toml:5", "tz", "`ts`"]),
+        ("time = \"ts\"", "time = \"note\"", &["meters.toml:5", "note"]),
+        ("path = \"events.parquet\"", "path = \"event.parquet\"", &["meters.toml:4", "event.parquet"]),
+        ("path = \"events.parquet\"", "path = \"*.parket\"", &["meters.toml:4", "*.parket"]),
+        ("path = \"events.parquet\"", "path = \"meters.toml\"", &["meters.toml:4", "not a Parquet file"]),
+        ("window = 4", "window = 0", &["meters.toml:10", "bptt.window"]),
+        ("every = 1, window = 4", "every = 8, window = 4", &["meters.toml:10", "multiple of bptt.every", "window = 8"]),
+        ("every = 1, window = 4", "every = 0, window = 4", &["meters.toml:10", "bptt.every"]),
+        ("hidden = 4", "hidden = \"many\"", &["meters.toml:10", "string"]),
+        ("hidden = 4", "kind = \"lstn\"", &["meters.toml:10", "lstn", "lstm"]),
+        ("name = \"meters\"", "nam = \"meters\"", &["meters.toml", "name"]),
+        ("name = \"meters\"", "name = ", &["meters.toml:1"]),
+        ("path = \"out\"", "path = \"${SURELY_NOT_SET}\"", &["meters.toml:14", "SURELY_NOT_SET", "not set"]),
+    ];
+    for (from, to, expected) in CASES {
+        assert!(PIPELINE.contains(from), "{from}");
+        let place = place(&PIPELINE.replacen(from, to, 1));
+        for command in ["check", "run"] {
+            let ended = place.run(&[command, "meters.toml"]);
+            assert_eq!(ended.code, Some(2), "{command} with {to}: {}", ended.stderr);
+            assert_reads_well(&ended, to);
+            for part in *expected {
+                assert!(ended.stderr.contains(part), "{command} with {to}: `{part}` is not in {}", ended.stderr);
+            }
+        }
+        assert!(!place.path("out").exists(), "{to}: something was written");
+    }
+}
+
+#[test]
+fn a_cycle_is_refused_by_the_names_on_it() {
+    let cycle = PIPELINE.replace("input = \"readings\"", "input = \"second\"")
+        + "[operator.second]\ntype = \"forecast\"\ninput = \"forecast\"\ntargets = [\"load\"]\n";
+    let ended = place(&cycle).run(&["check", "meters.toml"]);
+    assert_eq!(ended.code, Some(2));
+    assert_reads_well(&ended, "cycle");
+    assert!(ended.stderr.contains("forecast") && ended.stderr.contains("second"), "{}", ended.stderr);
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    let place = place(PIPELINE);
+    for args in [
+        &["run"][..],
+        &["run", "nowhere.toml"],
+        &["walk", "meters.toml"],
+        &["run", "meters.toml", "--set", "hidden"],
+        &["run", "meters.toml", "--set", "model.hidden=0"],
+        &["run", "meters.toml", "--threads", "0"],
+    ] {
+        let ended = place.run(args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.starts_with("error: "), "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_breaks_off_fails_the_run_and_leaves_earlier_output_readable() {
+    let place = place(PIPELINE);
+    assert_eq!(place.run(&["run", "meters.toml", "--quiet"]).code, Some(0));
+    let before = read_folder(&place.path("out"));
+    let whole = fs::read(place.path("events.parquet")).unwrap();
+
+    // Pages in the middle of the file, headers and all; the footer and the first rows are whole.
+    let mut corrupt = whole.clone();
+    let (from, to) = (corrupt.len() / 3, corrupt.len() * 2 / 3);
+    corrupt[from..to].fill(0xA5);
+    for (what, bytes, code) in [
+        ("a truncated file", whole[..whole.len() * 2 / 3].to_vec(), 2),
+        ("a corrupt page", corrupt, 1),
+        ("an empty file", vec![], 2),
+    ] {
+        fs::write(place.path("events.parquet"), bytes).unwrap();
+        let ended = place.run(&["run", "meters.toml", "--quiet"]);
+        assert_eq!(ended.code, Some(code), "{what}: {}", ended.stderr);
+        assert_reads_well(&ended, what);
+        assert!(ended.stderr.contains("events.parquet"), "{what}: {}", ended.stderr);
+        assert_eq!(read_folder(&place.path("out")), before, "{what} changed the earlier output");
+    }
+}
+
+#[test]
+fn an_output_directory_that_cannot_be_written_to_fails_before_any_work() {
+    let place = place(&PIPELINE.replace("path = \"out\"", "path = \"events.parquet/out\""));
+    let ended = place.run(&["run", "meters.toml", "--quiet"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_reads_well(&ended, "output");
+    assert!(ended.stderr.contains("events.parquet/out") || ended.stderr.contains("events.parquet"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_value_that_the_settings_say_to_stop_at_is_named_with_its_offset() {
+    let place = place(PIPELINE);
+    let ended = place.run(&[
+        "run",
+        "meters.toml",
+        "--quiet",
+        "--set",
+        "readings.key=meter",
+        "--set",
+        "forecast.bad_values.time=fail",
+    ]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // Without keys in mind the hours of two meters come twice, never back: equal times are in order.
+    let ended = place.run(&[
+        "run",
+        "meters.toml",
+        "--quiet",
+        "--set",
+        "forecast.time=ts",
+        "--set",
+        "forecast.bad_values.time=fail",
+    ]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
