@@ -1,5 +1,5 @@
 //! `sluice run`, from a pipeline file to files that others read.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::io::Read as _;

@@ -41,13 +41,18 @@ impl State {
         Self { events, total, scores: scores::in_short(&scores::blocks(samples)) }
     }
 
+    /// Everything on one line.
     fn line(&self, rate: f64) -> String {
+        std::iter::once(self.pace(rate)).chain(self.scores.clone()).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// How many events, of how many, how fast.
+    fn pace(&self, rate: f64) -> String {
         let mut parts = vec![counted(self.events, "event")];
         if let Some(total) = self.total.filter(|total| *total > 0) {
             parts.push(format!("{:.0} %", 100.0 * self.events as f64 / total as f64));
         }
         parts.push(format!("{} events/s", grouped(rate.round() as u64)));
-        parts.extend(self.scores.clone());
         parts.join(" · ")
     }
 }
@@ -111,19 +116,10 @@ impl Progress {
             return;
         }
         let state = State::read(&self.metrics.samples(), self.shards);
-        let line = state.line(self.rate.look(Instant::now(), state.events));
+        let rate = self.rate.look(Instant::now(), state.events);
         match &self.view {
-            View::Bar(bar) => {
-                let template = if state.total.is_some() { "{bar:20} {wide_msg} {eta}" } else { "{spinner} {wide_msg}" };
-                if let Ok(style) = ProgressStyle::with_template(template) {
-                    bar.set_style(style);
-                }
-                bar.set_length(state.total.unwrap_or(0));
-                bar.set_position(state.events);
-                bar.set_message(line);
-                bar.tick();
-            }
-            View::Lines => console.err(format_args!("{line}\n")),
+            View::Bar(bar) => draw(bar, &state, rate),
+            View::Lines => console.err(format_args!("{}\n", state.line(rate))),
             View::Off => {}
         }
     }
@@ -146,6 +142,20 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Draws two lines, so that both fit a terminal of 80 columns: how far and how fast, and the scores.
+fn draw(bar: &ProgressBar, state: &State, rate: f64) {
+    let pace = if state.total.is_some() { "{bar:20} {prefix} · {eta} left" } else { "{spinner} {prefix}" };
+    let scores = if state.scores.is_some() { "\n{wide_msg}" } else { "" };
+    if let Ok(style) = ProgressStyle::with_template(&format!("{pace}{scores}")) {
+        bar.set_style(style);
+    }
+    bar.set_length(state.total.unwrap_or(0));
+    bar.set_position(state.events);
+    bar.set_prefix(state.pace(rate));
+    bar.set_message(state.scores.clone().unwrap_or_default());
+    bar.tick();
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl Summary {
         let seconds = elapsed.as_secs_f64();
         let rate = grouped((events as f64 / seconds.max(1e-9)).round() as u64);
         let mut text = format!("{}: {} in {seconds:.1} s, {rate} events/s\n", self.pipeline, counted(events, "event"));
-        for block in scores::blocks(samples) {
+        for block in scores::blocks(samples).into_iter().filter(|block| !block.is_empty()) {
             text.push('\n');
             text.push_str(&score_table::render(&block));
         }

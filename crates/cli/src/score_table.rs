@@ -49,7 +49,7 @@ fn title(block: &Block) -> String {
 fn range(range: &str) -> &str {
     match range {
         "all" => "all events",
-        "learning" => "events to learn from",
+        "learning" => "the first events, while it is still learning",
         "scored" => "scored events",
         other => other,
     }

@@ -141,15 +141,25 @@ impl Row {
 
 /// The running scores of the first operator in a few words, such as `nll forecast 0.171 · ar 0.322 · persistence 0.466`.
 ///
-/// Over all events at the shortest horizon. `None` before there is a score, and for raw scores of several targets, which
-/// have no mean.
+/// At the shortest horizon, over all events; where those are split, over the scored ones as soon as there are any. `None`
+/// before there is a score, and for raw scores of several targets, which have no mean.
 pub(crate) fn in_short(blocks: &[Block]) -> Option<String> {
     /// More would not fit the line of a terminal.
     const MODELS_MAX: usize = 4;
-    let block = blocks.first()?;
+    let operator = &blocks.first()?.operator;
+    let rank = |block: &&Block| ["all", "scored"].iter().position(|range| block.range == *range).unwrap_or(2);
+    let has_events = |block: &&Block| block.operator == *operator && !block.is_empty();
+    let block = blocks.iter().filter(has_events).min_by_key(rank)?;
     let rows = block.rows.iter().filter(|row| row.target.is_none() && !row.means[0].is_nan());
     let models: Vec<String> = rows.take(MODELS_MAX).map(|row| format!("{} {:.3}", row.model, row.means[0])).collect();
     (!models.is_empty()).then(|| format!("nll {}", models.join(" · ")))
+}
+
+impl Block {
+    /// Whether no event has been scored yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.iter().all(|row| row.events == 0)
+    }
 }
 
 #[cfg(test)]
@@ -212,6 +222,15 @@ mod tests {
         }
         let order: Vec<String> = blocks(&samples).iter().map(|b| format!("{} {}", b.range, b.horizon)).collect();
         assert_eq!(order, ["learning 3", "scored 3", "scored 24"]);
+    }
+
+    #[test]
+    fn in_short_scored_events_are_preferred_as_soon_as_there_are_any() {
+        let mut samples = score("f", "p", "f", "a", 1, "learning", 5.0, 2.0);
+        samples.extend(score("f", "p", "f", "a", 1, "scored", 0.0, f64::NAN));
+        assert_eq!(in_short(&blocks(&samples)).as_deref(), Some("nll f 2.000"));
+        samples.extend(score("f", "p", "f", "a", 1, "scored", 1.0, 1.0));
+        assert_eq!(in_short(&blocks(&samples)).as_deref(), Some("nll f 1.000"));
         assert_eq!(blocks(&[]), []);
     }
 }

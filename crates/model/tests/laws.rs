@@ -1,5 +1,7 @@
 //! The laws of the forecast operator, over random logs and settings.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::path::Path;

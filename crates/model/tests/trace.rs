@@ -3,6 +3,8 @@
 //! `reference/trace.py` states the order event by event, with automatic differentiation and without any batching, and wrote
 //! `data/*.safetensors`: events, starting parameters, the forecast after every event and the parameters at the end.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::sync::Arc;

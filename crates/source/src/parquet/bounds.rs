@@ -6,6 +6,8 @@
 
 use arrow::datatypes::FieldRef;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::basic::Type;
+use parquet::schema::types::ColumnDescPtr;
 
 use super::columns::Columns;
 use super::decode::{Decoder, Selection, guarded, message_of};
@@ -104,6 +106,11 @@ fn first_row(
 fn latest_per_group(footer: &Footer, field: &FieldRef, columns: &Columns) -> Option<Vec<Option<i64>>> {
     let (arrow, parquet) = (footer.metadata.schema(), footer.metadata.parquet_schema());
     let groups = footer.metadata.metadata().row_groups();
+    // Writers disagree on how the old 96-bit timestamps are ordered.
+    let is_old = |column: &ColumnDescPtr| column.name() == field.name() && column.physical_type() == Type::INT96;
+    if parquet.columns().iter().any(is_old) {
+        return None;
+    }
     let latest = guarded(|| {
         let converter =
             StatisticsConverter::try_new(field.name(), arrow, parquet).map_err(|error| message_of(&error))?;
