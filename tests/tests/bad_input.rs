@@ -1,6 +1,5 @@
 //! Wrong pipelines and broken files: one paragraph that says what is wrong, where, and what to do; a non-zero exit; and earlier
 //! output left as it was.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 

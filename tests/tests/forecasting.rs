@@ -76,7 +76,7 @@ fn the_bundled_power_pipeline_forecasts_every_hour_better_than_its_controls() {
     };
     let (network, ar, persistence) = (mean_nll("forecast"), mean_nll("ar"), mean_nll("persistence"));
     assert!(network < ar - 0.1 && ar < persistence - 0.1, "{network}, {ar}, {persistence}");
-    for name in ["forecast", "ar", "persistence", "scored events", "events to learn from"] {
+    for name in ["forecast", "ar", "persistence", "scored events", "still learning"] {
         assert!(ended.stdout.contains(name), "{}", ended.stdout);
     }
 }

@@ -98,7 +98,7 @@ impl Scores {
     pub(crate) fn check_complete(&self) -> Done {
         let expected = (self.rows.end - self.rows.start) as u64;
         for (model, targets) in &self.sums {
-            for (target, sums) in targets.iter().filter(|(_, sums)| sums.events != expected) {
+            if let Some((target, sums)) = targets.iter().find(|(_, sums)| sums.events != expected) {
                 let Sums { events, .. } = sums;
                 return Err(
                     format!("the model `{model}` has scores of {events} rows for `{target}`, not {expected}").into()

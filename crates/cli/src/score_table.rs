@@ -14,7 +14,7 @@ pub(crate) fn render(block: &Block) -> String {
         header.push(left("target"));
     }
     header.push(left("model"));
-    header.extend(["events", "NLL", "CRPS", "MAE", "MSE", "in 50 %", "in 80 %", "in 95 %"].map(right));
+    header.extend(["events", "NLL", "CRPS", "MAE", "MSE", "RMSE", "in 50 %", "in 80 %", "in 95 %"].map(right));
     table.set_header(header);
     let mut last_target = None;
     for row in &block.rows {
@@ -55,11 +55,11 @@ fn range(range: &str) -> &str {
     }
 }
 
-fn figures(row: &Row) -> [String; 7] {
+fn figures(row: &Row) -> [String; 8] {
     std::array::from_fn(|stat| {
         let value = row.means[stat];
         // Coverage is shown in per cent: it is to be compared with the level in its heading.
-        if stat < 4 { figure(value) } else { percent(value) }
+        if stat < 5 { figure(value) } else { percent(value) }
     })
 }
 
@@ -108,13 +108,13 @@ mod tests {
         }
         insta::assert_snapshot!(text(&samples), @r"
         forecast · all events · mean of 2 targets, each in its standard deviations
-        ────────────────────────────────────────────────────────────────────────────────────
-         model         events     NLL    CRPS     MAE     MSE   in 50 %   in 80 %   in 95 %
-        ════════════════════════════════════════════════════════════════════════════════════
-         forecast      17,419   0.171   0.171   0.171   0.171      50.0      50.0      50.0
-         ar            17,419   0.322   0.322   0.322   0.322      50.0      50.0      50.0
-         persistence   17,419   0.466   0.466   0.466   0.466      50.0      50.0      50.0
-        ────────────────────────────────────────────────────────────────────────────────────
+        ────────────────────────────────────────────────────────────────────────────────────────────
+         model         events     NLL    CRPS     MAE     MSE    RMSE   in 50 %   in 80 %   in 95 %
+        ════════════════════════════════════════════════════════════════════════════════════════════
+         forecast      17,419   0.171   0.171   0.171   0.171   0.171      50.0      50.0      50.0
+         ar            17,419   0.322   0.322   0.322   0.322   0.322      50.0      50.0      50.0
+         persistence   17,419   0.466   0.466   0.466   0.466   0.466      50.0      50.0      50.0
+        ────────────────────────────────────────────────────────────────────────────────────────────
         ");
     }
 
@@ -127,14 +127,14 @@ mod tests {
         }
         insta::assert_snapshot!(text(&samples), @r"
         forecast · scored events · 24 steps ahead · each target in its own unit
-        ──────────────────────────────────────────────────────────────────────────────────────────────────
-         target   model      events       NLL      CRPS       MAE       MSE   in 50 %   in 80 %   in 95 %
-        ══════════════════════════════════════════════════════════════════════════════════════════════════
-         spread   forecast      100   1.23e-4   1.23e-4   1.23e-4   1.23e-4      50.0      50.0      50.0
-                  ar            100         –         –         –         –      50.0      50.0      50.0
-         volume   forecast      100    1.23e6    1.23e6    1.23e6    1.23e6      50.0      50.0      50.0
-                  ar            100         –         –         –         –      50.0      50.0      50.0
-        ──────────────────────────────────────────────────────────────────────────────────────────────────
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+         target   model      events       NLL      CRPS       MAE       MSE    RMSE   in 50 %   in 80 %   in 95 %
+        ════════════════════════════════════════════════════════════════════════════════════════════════════════════
+         spread   forecast      100   1.23e-4   1.23e-4   1.23e-4   1.23e-4   1.23e-4      50.0      50.0      50.0
+                  ar            100         –         –         –         –         –      50.0      50.0      50.0
+         volume   forecast      100    1.23e6    1.23e6    1.23e6    1.23e6    1.23e6      50.0      50.0      50.0
+                  ar            100         –         –         –         –         –      50.0      50.0      50.0
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────
         ");
     }
 

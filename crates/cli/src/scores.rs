@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sluicegate::Sample;
 
 /// The statistics of a score in the order of the table.
-pub(crate) const STATS: [&str; 7] = ["nll", "crps", "mae", "mse", "coverage50", "coverage80", "coverage95"];
+pub(crate) const STATS: [&str; 8] = ["nll", "crps", "mae", "mse", "rmse", "coverage50", "coverage80", "coverage95"];
 
 /// Scores of all models of one operator over one range of events at one horizon, in the order in which they are shown.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use crate::error::ModelError;
 /// Which rows of the partition a sum is over.
 const LEARNING: usize = 0;
 const SCORED: usize = 1;
-const STATS: [&str; 8] = ["n", "nll", "crps", "mae", "mse", "coverage50", "coverage80", "coverage95"];
+const STATS: [&str; 9] = ["n", "nll", "crps", "mae", "mse", "rmse", "coverage50", "coverage80", "coverage95"];
 
 /// Sums per output, model and range of rows, and each target's deviation over the first rows.
 ///
@@ -116,6 +116,7 @@ impl Scoreboard {
                 tally.mean_crps(),
                 tally.mae(),
                 tally.mse(),
+                tally.rmse(),
                 coverage(0),
                 coverage(1),
                 coverage(2),
