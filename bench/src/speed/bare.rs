@@ -4,6 +4,9 @@
 //! cell and the linear map to location and log-scale, read out. Every k1 ticks the same windows as the operator's run through
 //! `nn.LSTM`, the loss is the same negative log-likelihood, autograd and Adam do the rest. There are no features, no labels
 //! that come late, no scores, no guards, no per-key memory and no output.
+//!
+//! The operator computes head, loss and Adam by itself, so it may be faster than this loop while its cell is not. How far down
+//! libtorch's cell lets anybody go is what [`Work::Cell`] shows.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,14 @@ const INPUTS: i64 = 2;
 /// Rows of a step are filled up to a multiple of this, as the operator's are.
 const ROW_PADDING: usize = 8;
 const RATE: f64 = 3e-3;
+
+/// How much of the loop is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    Everything,
+    /// Steps of the cell, and its windows forward and backward: no head, loss or optimizer.
+    Cell,
+}
 
 struct Parameters {
     /// w_ih, w_hh, b_ih, b_hh.
@@ -63,7 +74,7 @@ impl Parameters {
 }
 
 /// Goes through as many events as the case has, and returns how long that took.
-pub(super) fn run(case: &Case) -> Done<Duration> {
+pub(super) fn run(case: &Case, work: Work) -> Done<Duration> {
     tch::set_num_threads(1);
     tch::manual_seed(0);
     let (keys, ticks) = (case.keys, case.events / case.keys);
@@ -80,33 +91,50 @@ pub(super) fn run(case: &Case) -> Done<Duration> {
     let begun = Instant::now();
     for tick in 0..ticks {
         if tick > 0 && tick.is_multiple_of(WINDOW) {
-            learn(&parameters, &mut optimizer, (&inputs, &labels), (&h_start, &c_start), tick, keys)?;
+            let hidden = unroll(&parameters, &inputs, (&h_start, &c_start), tick, keys)?;
+            match work {
+                Work::Everything => learn(&parameters, &mut optimizer, &hidden, &labels, tick)?,
+                Work::Cell => {
+                    Tensor::f_run_backward(&[hidden.f_sum(Kind::Float)?], &parameters.cell, false, false)?;
+                }
+            }
             (h_start, c_start) = (h.shallow_clone(), c.shallow_clone());
         }
         let _no_grad = tch::no_grad_guard();
         let x = inputs.f_select(0, tick as i64)?;
         let [w_ih, w_hh, b_ih, b_hh] = &parameters.cell;
         (h, c) = x.f_lstm_cell(&[&h, &c], w_ih, w_hh, Some(b_ih), Some(b_hh))?;
-        let forecast = h.f_linear(&parameters.weight, Some(&parameters.bias))?;
-        forecast.f_copy_data(&mut raw, padded * 2)?;
+        if work == Work::Everything {
+            let forecast = h.f_linear(&parameters.weight, Some(&parameters.bias))?;
+            forecast.f_copy_data(&mut raw, padded * 2)?;
+        }
     }
     Ok(begun.elapsed())
+}
+
+/// Hidden states of the window that ends before `tick`: `[steps, keys, hidden]`.
+fn unroll(
+    parameters: &Parameters,
+    inputs: &Tensor,
+    (h, c): (&Tensor, &Tensor),
+    tick: usize,
+    keys: usize,
+) -> Done<Tensor> {
+    let keys = keys as i64;
+    let x = inputs.f_narrow(0, (tick - WINDOW) as i64, WINDOW as i64)?.f_narrow(1, 0, keys)?;
+    let state = |state: &Tensor| state.f_narrow(0, 0, keys)?.f_unsqueeze(0);
+    Ok(x.f_lstm(&[state(h)?, state(c)?], &parameters.cell, true, 1, 0.0, true, false, false)?.0)
 }
 
 /// One optimizer step from the window that ends before `tick`.
 fn learn(
     parameters: &Parameters,
     optimizer: &mut nn::Optimizer,
-    (inputs, labels): (&Tensor, &Tensor),
-    (h, c): (&Tensor, &Tensor),
+    hidden: &Tensor,
+    labels: &Tensor,
     tick: usize,
-    keys: usize,
 ) -> Done {
-    let (first, steps, keys) = ((tick - WINDOW) as i64, WINDOW as i64, keys as i64);
-    let x = inputs.f_narrow(0, first, steps)?.f_narrow(1, 0, keys)?;
-    let state = |state: &Tensor| state.f_narrow(0, 0, keys)?.f_unsqueeze(0);
-    let (hidden, _, _) = x.f_lstm(&[state(h)?, state(c)?], &parameters.cell, true, 1, 0.0, true, false, false)?;
-    let loss = parameters.loss(&hidden, &labels.f_narrow(0, first, steps)?)?;
+    let loss = parameters.loss(hidden, &labels.f_narrow(0, (tick - WINDOW) as i64, WINDOW as i64)?)?;
     optimizer.zero_grad();
     loss.f_backward()?;
     optimizer.step();

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::bar::Bar;
 use crate::running::Done;
 use crate::scores;
+use bare::Work;
 use case::Case;
 use whole::{Quality, Times};
 
@@ -44,6 +45,8 @@ struct Measured {
     whole: Vec<Times>,
     model: Vec<Duration>,
     bare: Vec<Duration>,
+    /// Of the bare loop, the cell alone.
+    cell: Vec<Duration>,
     /// The model without learning, and without the optional columns of its table.
     without_learning: Vec<Duration>,
     without_columns: Vec<Duration>,
@@ -59,8 +62,8 @@ pub(crate) fn run(args: &Args) -> Done<Vec<Bar>> {
         let case = Case::prepare(folder.path(), keys, events / share)?;
         let quality = Quality { nll: f64::NAN, relative_mae: f64::NAN };
         let none = Vec::new;
-        let (model, bare, without_learning, without_columns) = (none(), none(), none(), none());
-        all.push(Measured { case, whole: Vec::new(), model, bare, without_learning, without_columns, quality });
+        let [model, bare, cell, without_learning, without_columns] = [(); 5].map(|()| none());
+        all.push(Measured { case, whole: Vec::new(), model, bare, cell, without_learning, without_columns, quality });
     }
     for round in 1..=ROUNDS {
         for measured in &mut all {
@@ -88,7 +91,8 @@ impl Measured {
         let batches = model::batches(case)?;
         self.whole.push(whole::run(case)?);
         self.model.push(model::run(case, &batches, &[])?);
-        self.bare.push(bare::run(case)?);
+        self.bare.push(bare::run(case, Work::Everything)?);
+        self.cell.push(bare::run(case, Work::Cell)?);
         self.without_learning.push(model::run(case, &batches, &["operator.forecast.model.learn=false"])?);
         self.without_columns.push(model::run(case, &batches, &["operator.forecast.columns=[]"])?);
         Ok(())
@@ -97,6 +101,14 @@ impl Measured {
     /// Nanoseconds per event, median of the rounds.
     fn ns(&self, times: &[Duration]) -> f64 {
         scores::median(times.iter().map(|time| time.as_nanos() as f64 / self.case.events as f64).collect())
+    }
+
+    /// Nanoseconds per event that the model took more than `without` something, median of the rounds: noise may make it
+    /// negative.
+    fn saved_ns(&self, without: &[Duration]) -> f64 {
+        let pairs = self.model.iter().zip(without);
+        let saved = pairs.map(|(all, without)| all.as_secs_f64() - without.as_secs_f64());
+        scores::median(saved.map(|seconds| seconds * 1e9 / self.case.events as f64).collect())
     }
 
     fn whole_ns(&self) -> f64 {
@@ -110,7 +122,8 @@ impl Measured {
 }
 
 impl Times {
-    /// Processor time outside the model; where the system does not tell, that of source and sink.
+    /// Processor time of all threads less the model's time; that of source and sink where that is more, as it is on a machine
+    /// that interrupts the model, or where the system does not tell.
     fn outside(&self) -> Duration {
         let parts = self.source + self.sink;
         self.processor.map_or(parts, |all| all.saturating_sub(self.model).max(parts))

@@ -34,16 +34,22 @@ fn speed(all: &[Measured]) -> String {
         "ns",
         "bare tch\nevents/s",
         "ns",
+        "its cell\nalone, ns",
         "model\n/ bare",
+        "model\n/ cell",
         "NLL",
         "MAE",
     ];
     let of = |measured: &Measured| {
-        let [whole, model, bare] = [measured.whole_ns(), measured.ns(&measured.model), measured.ns(&measured.bare)];
+        let [whole, model] = [measured.whole_ns(), measured.ns(&measured.model)];
+        let [bare, cell] = [measured.ns(&measured.bare), measured.ns(&measured.cell)];
         let pair = |ns: f64| [grouped(1e9 / ns), grouped(ns)];
-        [pair(whole), pair(model), pair(bare)].concat().into_iter().chain([format!("{:.2}", model / bare)]).collect()
+        let ratios = [format!("{:.2}", model / bare), format!("{:.2}", model / cell)];
+        [pair(whole), pair(model), pair(bare)].concat().into_iter().chain([grouped(cell)]).chain(ratios).collect()
     };
-    format!("Speed\n{}", table(header, lines(all, of)))
+    let why = "The bare loop goes through autograd for head and loss and has Adam of libtorch's operations, which the model computes\n\
+               by itself: below 1 × bare, that is why. Its cell alone is the least that any use of libtorch's cell costs.\n";
+    format!("Speed\n{}{why}", table(header, lines(all, of)))
 }
 
 fn outside(all: &[Measured]) -> String {
@@ -74,19 +80,22 @@ fn outside(all: &[Measured]) -> String {
         cells.push(format!("{:.3}", us(|times| times.wall.saturating_sub(times.model))));
         cells
     };
-    format!("Outside the model, µs per output row, processor time of all threads\n{}", table(header, lines(all, of)))
+    format!(
+        "Outside the model, µs per output row: processor time less the model's, at least that of source and sink\n{}",
+        table(header, lines(all, of))
+    )
 }
 
 fn inside(all: &[Measured]) -> String {
     let header = ["keys", "features, step,\nscores", "learning", "optional\ncolumns", "all", "NLL", "MAE"];
     let of = |measured: &Measured| {
         let model = measured.ns(&measured.model);
-        let learning = model - measured.ns(&measured.without_learning);
-        let columns = model - measured.ns(&measured.without_columns);
-        [model - learning - columns, learning, columns, model].map(grouped).to_vec()
+        let learning = measured.saved_ns(&measured.without_learning);
+        let columns = measured.saved_ns(&measured.without_columns);
+        [model - learning - columns, learning, columns, model].map(|ns| format!("{ns:.0}")).to_vec()
     };
     format!(
-        "Inside the model, ns per event: what is saved without learning, and without optional columns\n{}",
+        "Inside the model, ns per event: what is saved without learning, and without optional columns (noise may make a\nsmall one negative)\n{}",
         table(header, lines(all, of))
     )
 }
