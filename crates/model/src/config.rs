@@ -45,6 +45,10 @@ pub struct ForecastConfig {
     /// The model whose forecasts the operator stands for.
     #[serde(default)]
     pub model: ModelConfig,
+    /// Makes the operator stand for a mixture of the model, at several rates, and the controls. By default it stands for the
+    /// model alone.
+    #[serde(default)]
+    pub mixture: Option<MixtureConfig>,
     /// Models that run beside it, on the same events.
     #[serde(default = "default_controls")]
     pub controls: Vec<ModelKind>,
@@ -136,6 +140,40 @@ impl ModelConfig {
     }
 }
 
+/// A mixture of models by fixed share on log loss: hardly ever worse than its best member, per key, target and horizon.
+///
+/// Its members are a copy of `model` for each rate, and all controls. See `sluicegate_score::FixedShare` for the rule and its
+/// bound.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MixtureConfig {
+    /// First step sizes of the copies of the network, in place of `model.optimizer.rate`.
+    pub rates: Vec<f64>,
+    /// The share of all weight that is dealt out evenly with every value: how fast a change of the best member is followed.
+    pub share: f64,
+    /// Whether the forecasts of the copies are emitted too, as `lstm@0.003`. The controls' always are.
+    pub emit_members: bool,
+}
+
+impl Default for MixtureConfig {
+    fn default() -> Self {
+        Self { rates: vec![1e-3, 3e-3, 1e-2], share: 0.01, emit_members: false }
+    }
+}
+
+impl MixtureConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.rates.is_empty() || !self.rates.iter().all(|rate| rate.is_finite() && *rate > 0.0) {
+            return Err(ConfigError::new("rates", "must name at least one rate, each above 0"));
+        }
+        no_repeats("rates", &self.rates.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        if sluicegate_score::FixedShare::new(self.share).is_none() {
+            return Err(ConfigError::new("share", format!("must be from 0 to below 1, not {}", self.share)));
+        }
+        Ok(())
+    }
+}
+
 /// How far back a gradient flows, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -220,6 +258,7 @@ impl ForecastConfig {
             interval: None,
             features: FeatureConfig::default(),
             model: ModelConfig::default(),
+            mixture: None,
             controls: default_controls(),
             ar: AutoregressionConfig::default(),
             layout: LayoutKind::default(),
@@ -267,6 +306,13 @@ impl ForecastConfig {
             return fail("scores.to", format!("must come after scores.from, which is {}", self.scores.from));
         }
         self.ar.validate().map_err(|error| error.within("ar"))?;
+        if let Some(mixture) = &self.mixture {
+            mixture.validate().map_err(|error| error.within("mixture"))?;
+            if self.model.kind.cell().is_none() {
+                let message = format!("mixes networks at several rates, and `{}` is none", self.model.kind.as_str());
+                return Err(ConfigError::new("mixture", message).help("set model.kind to lstm or gru, or leave it out"));
+            }
+        }
         self.model.validate().map_err(|error| error.within("model"))
     }
 }
@@ -334,6 +380,14 @@ mod tests {
         assert_eq!(refused(|c| c.model.update_every = Some(0)), "model.update_every");
         assert_eq!(refused(|c| c.model.optimizer.rate = -1.0), "model.optimizer.rate");
         assert_eq!(refused(|c| c.ar.lags = vec![0]), "ar.lags");
+        let mixed = |mixture: MixtureConfig| refused(|c| c.mixture = Some(mixture.clone()));
+        assert_eq!(mixed(MixtureConfig { rates: vec![], ..MixtureConfig::default() }), "mixture.rates");
+        assert_eq!(mixed(MixtureConfig { rates: vec![1e-3, 1e-3], ..MixtureConfig::default() }), "mixture.rates");
+        assert_eq!(mixed(MixtureConfig { share: 1.0, ..MixtureConfig::default() }), "mixture.share");
+        let plain = |c: &mut ForecastConfig| {
+            (c.mixture, c.model.kind) = (Some(MixtureConfig::default()), ModelKind::Ar);
+        };
+        assert_eq!(refused(plain), "mixture");
         assert_eq!(refused(|c| c.max_keys = Some(0)), "max_keys");
         assert_eq!(refused(|c| c.controls = vec![ModelKind::Ar, ModelKind::Ar]), "controls");
         assert_eq!(refused(|c| c.scores.to = Some(0)), "scores.to");

@@ -27,6 +27,8 @@ pub enum ModelKind {
     Lstm,
     /// Gated recurrent unit, reset gate after the product.
     Gru,
+    /// Plain recurrent network with tanh: what forgets, beside the gated cells that do not.
+    Rnn,
 }
 
 impl ModelKind {
@@ -37,6 +39,7 @@ impl ModelKind {
             Self::Ar => "ar",
             Self::Lstm => "lstm",
             Self::Gru => "gru",
+            Self::Rnn => "rnn",
         }
     }
 
@@ -45,6 +48,7 @@ impl ModelKind {
         match self {
             Self::Lstm => Some(CellKind::Lstm),
             Self::Gru => Some(CellKind::Gru),
+            Self::Rnn => Some(CellKind::Rnn),
             Self::Persistence | Self::Ar => None,
         }
     }
@@ -64,6 +68,7 @@ impl ModelKind {
             Self::Ar => Ok(Box::new(Autoregression::new(config.ar.clone(), dims.clone()))),
             Self::Lstm => Ok(Box::new(network(CellKind::Lstm, config, dims, base_dir)?)),
             Self::Gru => Ok(Box::new(network(CellKind::Gru, config, dims, base_dir)?)),
+            Self::Rnn => Ok(Box::new(network(CellKind::Rnn, config, dims, base_dir)?)),
         }
     }
 }

@@ -11,7 +11,7 @@ use sluicegate_core::{Metrics, SnapshotReader};
 use sluicegate_model::feature::CalendarFeature;
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
-use sluicegate_model::{BpttConfig, ForecastConfig, LayoutKind, ModelKind};
+use sluicegate_model::{BpttConfig, ForecastConfig, LayoutKind, MixtureConfig, ModelKind};
 use sluicegate_testkit::logs::LogSpec;
 use sluicegate_testkit::operator::Suite;
 
@@ -159,6 +159,66 @@ fn hostile_values_break_nothing_and_are_counted() {
 }
 
 #[test]
+fn a_mixture_is_no_worse_than_any_member_by_more_than_its_bound() {
+    let spec = LogSpec { rows: 2400, keys: 3, missing: 0.05, ..LogSpec::default() };
+    let mut config = config(&spec);
+    config.horizons = vec![1, 2];
+    config.mixture = Some(MixtureConfig { rates: vec![3e-4, 1e-2], emit_members: true, share: 0.02 });
+    let suite = suite(&config, &spec);
+    suite.assert_rechunking(&[1, 9]);
+    suite.assert_snapshot_is_prefix(777, 30);
+    let table = suite.run(64).table.unwrap();
+    let texts = |column: &str| -> Vec<String> {
+        let column =
+            arrow::compute::cast(table.column_by_name(column).unwrap(), &arrow::datatypes::DataType::Utf8).unwrap();
+        arrow::array::AsArray::as_string::<i32>(column.as_ref())
+            .iter()
+            .map(|text| text.unwrap_or("").to_owned())
+            .collect()
+    };
+    let (keys, models, families) = (texts("key"), texts("model"), texts("family"));
+    let horizons: Vec<i32> = arrow::array::AsArray::as_primitive::<arrow::datatypes::Int32Type>(
+        table.column_by_name("horizon").unwrap().as_ref(),
+    )
+    .values()
+    .to_vec();
+    let (nll, weights) = (common::numbers(&table, "nll"), common::numbers(&table, "weight"));
+    let names = ["forecast", "lstm@0.0003", "lstm@0.01", "persistence", "ar"];
+    assert_eq!(models[..5], names);
+    // Weights of what was issued sum to 1, and the mixture itself has none.
+    for row in (0..table.num_rows()).step_by(names.len()).filter(|row| families[*row] == "mixture") {
+        assert!(weights[row].is_nan());
+        let sum: f64 = weights[row + 1..row + names.len()].iter().filter(|weight| !weight.is_nan()).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "row {row}: {sum}");
+    }
+    for key in ["key-0", "key-1", "key-2"] {
+        for horizon in [1, 2] {
+            let of = |model: &str| -> Vec<f64> {
+                let rows = (0..table.num_rows()).filter(|row| keys[*row] == key && horizons[*row] == horizon);
+                rows.filter(|row| models[*row] == model).map(|row| nll[row]).collect()
+            };
+            let mixed = of("forecast");
+            for member in &names[1..] {
+                let alone = of(member);
+                // Where both said something; a member may have nothing to say at first.
+                let both: Vec<(f64, f64)> = mixed
+                    .iter()
+                    .zip(&alone)
+                    .filter(|(a, b)| !a.is_nan() && !b.is_nan())
+                    .map(|(a, b)| (*a, *b))
+                    .collect();
+                let n = both.len() as f64;
+                let behind = both.iter().map(|(mixed, alone)| mixed - alone).sum::<f64>() / n;
+                // One interleaved sequence per step of the horizon, each with its own bound.
+                let per = n / f64::from(horizon);
+                let bound = 4f64.ln() / per - (per - 1.0) / per * 0.98f64.ln();
+                assert!(n > 600.0 && behind <= bound, "{key}, {horizon} ahead, {member}: {behind} > {bound}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_snapshot_of_other_settings_is_refused() {
     let spec = LogSpec::default();
     let snapshot = suite(&config(&spec), &spec).snapshot_after(100);
@@ -192,15 +252,17 @@ fn every_truncated_or_changed_snapshot_is_refused_or_restores_without_a_panic() 
 fn any_config() -> impl Strategy<Value = (ForecastConfig, LogSpec)> {
     let spec = (1usize..12, 1usize..3, prop_oneof![Just(0.0), Just(0.2)], any::<u64>())
         .prop_map(|(keys, targets, missing, seed)| LogSpec { rows: 160, keys, targets, missing, hostile: 0.0, seed });
-    let kind = prop_oneof![Just(ModelKind::Lstm), Just(ModelKind::Gru)];
+    let kind = prop_oneof![Just(ModelKind::Lstm), Just(ModelKind::Gru), Just(ModelKind::Rnn)];
     let head = prop_oneof![Just(HeadKind::StudentT), Just(HeadKind::Gaussian)];
     let optimizer = prop_oneof![Just(OptimizerKind::Adam), Just(OptimizerKind::Sgd)];
     let horizons = prop_oneof![Just(vec![1]), Just(vec![2]), Just(vec![3, 1])];
     let layout = prop_oneof![Just(LayoutKind::Long), Just(LayoutKind::Wide)];
     let learning = (1usize..4, 1usize..4, 1u64..30);
     let keys = prop_oneof![Just(None), Just(Some(4))];
-    (spec, kind, head, optimizer, horizons, layout, learning, keys).prop_map(
-        |(spec, kind, head, optimizer, horizons, layout, (every, windows, update_every), max_keys)| {
+    let mixed = MixtureConfig { rates: vec![1e-3, 1e-2], emit_members: true, ..MixtureConfig::default() };
+    let memory = (keys, prop_oneof![Just(None), Just(Some(mixed))]);
+    (spec, kind, head, optimizer, horizons, layout, learning, memory).prop_map(
+        |(spec, kind, head, optimizer, horizons, layout, (every, windows, update_every), (max_keys, mixture))| {
             let mut config = config(&spec);
             config.model.kind = kind;
             config.model.head = head;
@@ -210,6 +272,7 @@ fn any_config() -> impl Strategy<Value = (ForecastConfig, LogSpec)> {
             config.horizons = horizons;
             config.layout = layout;
             config.max_keys = max_keys;
+            config.mixture = mixture;
             (config, spec)
         },
     )

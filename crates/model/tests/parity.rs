@@ -127,3 +127,8 @@ fn lstm_steps_and_gradients_equal_pytorch() {
 fn gru_steps_and_gradients_equal_pytorch() {
     assert_parity(CellKind::Gru);
 }
+
+#[test]
+fn rnn_steps_and_gradients_equal_pytorch() {
+    assert_parity(CellKind::Rnn);
+}

@@ -91,6 +91,15 @@ impl Distribution {
         }
     }
 
+    /// Half the mean absolute difference of two independent values, `½ E|X − X′|`: the part of the CRPS that does not
+    /// depend on the observation.
+    pub fn half_mean_difference(&self) -> f64 {
+        match self {
+            Distribution::StudentT(t) => t.half_mean_difference(),
+            Distribution::Gaussian(g) => g.half_mean_difference(),
+        }
+    }
+
     /// The continuous ranked probability score of `y`, in the units of `y`.
     pub fn crps(&self, y: f64) -> f64 {
         match self {

@@ -73,6 +73,11 @@ impl Gaussian {
         self.std_dev * (z * erf(z * FRAC_1_SQRT_2) + 2.0 * density(z) - 1.0 / PI.sqrt())
     }
 
+    /// `½ E|X − X′|` of two independent values: `std_dev / √π`.
+    pub fn half_mean_difference(&self) -> f64 {
+        self.std_dev / PI.sqrt()
+    }
+
     /// All scores of `y`.
     pub fn score(&self, y: f64) -> Score {
         Score { error: y - self.mean, nll: self.nll(y), crps: self.crps(y), pit: self.cdf(y) }

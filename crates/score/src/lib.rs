@@ -9,6 +9,7 @@
 //! | [`student_t`] | [`TShape`], [`StudentT`]: Student's t with location and scale |
 //! | [`gaussian`] | [`Gaussian`] |
 //! | [`distribution`] | [`Distribution`]: one of the families above |
+//! | [`mixture`] | [`Mixture`] of several, [`FixedShare`]: how its weights follow the data |
 //! | [`tally`] | [`Score`], [`Tally`]: scores and their sums |
 //! | [`running`] | [`EwMeanSquare`], [`EwMoments`]: exponentially weighted statistics |
 //!
@@ -32,6 +33,7 @@
 
 pub mod distribution;
 pub mod gaussian;
+pub mod mixture;
 pub mod running;
 pub mod student_t;
 pub mod tally;
@@ -43,6 +45,7 @@ mod t_quantile;
 
 pub use distribution::Distribution;
 pub use gaussian::Gaussian;
+pub use mixture::{FixedShare, Mixture};
 pub use running::{EwMeanSquare, EwMoments};
 pub use student_t::{StudentT, TShape};
 pub use tally::{INTERVALS, Score, Tally};

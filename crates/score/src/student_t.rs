@@ -170,6 +170,11 @@ impl StudentT {
         self.scale * self.standard_crps(z, &self.shape.masses(z))
     }
 
+    /// `½ E|X − X′|` of two independent values.
+    pub fn half_mean_difference(&self) -> f64 {
+        self.scale * self.shape.crps_constant
+    }
+
     /// All scores of `y`, for little more than the price of the distribution function.
     ///
     /// ```

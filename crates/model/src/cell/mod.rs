@@ -20,6 +20,9 @@ pub enum CellKind {
     Lstm,
     /// Gated recurrent unit (Cho et al. 2014), reset gate after the product, as cuDNN and PyTorch have it.
     Gru,
+    /// Plain recurrent network (Elman 1990) with tanh: h = tanh(W x + U h + b). Its gradients vanish or explode over long spans,
+    /// which is what the gated cells were made against.
+    Rnn,
 }
 
 impl CellKind {
@@ -28,14 +31,16 @@ impl CellKind {
         match self {
             Self::Lstm => "lstm",
             Self::Gru => "gru",
+            Self::Rnn => "rnn",
         }
     }
 
-    /// Blocks of `hidden` rows in each weight matrix: i, f, g, o for the LSTM; r, z, n for the GRU.
+    /// Blocks of `hidden` rows in each weight matrix: i, f, g, o for the LSTM; r, z, n for the GRU; one for the plain one.
     pub fn gates(self) -> usize {
         match self {
             Self::Lstm => 4,
             Self::Gru => 3,
+            Self::Rnn => 1,
         }
     }
 
@@ -43,7 +48,7 @@ impl CellKind {
     pub fn state_parts(self) -> usize {
         match self {
             Self::Lstm => 2,
-            Self::Gru => 1,
+            Self::Gru | Self::Rnn => 1,
         }
     }
 }

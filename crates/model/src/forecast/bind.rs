@@ -11,7 +11,16 @@ use super::decode::Columns;
 use super::layout::{Column, Plan};
 use super::operator::ForecastOperator;
 use crate::config::ForecastConfig;
+use crate::error::ModelError;
+use crate::predictor::Predictor;
 use crate::wave::Dims;
+
+/// One line of an output: the mixture, or a model by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Mixture,
+    Model(usize),
+}
 
 /// A forecast operator's settings, checked against the columns it will get.
 pub(super) struct Factory {
@@ -41,16 +50,61 @@ impl Factory {
         }
     }
 
+    /// Rates of the copies of the network that are shown beside their mixture.
+    fn shown_members(&self) -> impl Iterator<Item = f64> + '_ {
+        self.config
+            .mixture
+            .iter()
+            .filter(|mixture| mixture.emit_members)
+            .flat_map(|mixture| mixture.rates.iter().copied())
+    }
+
+    /// The models in their initial state: the networks, then the controls.
+    pub(super) fn models(&self) -> Result<Vec<Box<dyn Predictor>>, ModelError> {
+        let (config, dims) = (&self.config, self.dims());
+        let mut models = Vec::new();
+        match &config.mixture {
+            Some(mixture) => {
+                for rate in &mixture.rates {
+                    let mut member = config.clone();
+                    member.model.optimizer.rate = *rate;
+                    models.push(config.model.kind.build(&member, &dims, &self.base_dir)?);
+                }
+            }
+            None => models.push(config.model.kind.build(config, &dims, &self.base_dir)?),
+        }
+        for kind in &config.controls {
+            models.push(kind.build(config, &dims, &self.base_dir)?);
+        }
+        Ok(models)
+    }
+
+    /// What is shown, in the order of the names in [`Factory::plan`].
+    pub(super) fn shown(&self) -> Vec<Shown> {
+        let networks = self.config.mixture.as_ref().map_or(1, |mixture| mixture.rates.len());
+        let controls = (networks..networks + self.config.controls.len()).map(Shown::Model);
+        let (product, members) = match &self.config.mixture {
+            Some(_) => (Shown::Mixture, self.shown_members().count()),
+            None => (Shown::Model(0), 0),
+        };
+        std::iter::once(product).chain((0..members).map(Shown::Model)).chain(controls).collect()
+    }
+
     /// The layout, with the product called `product`.
     pub(super) fn plan(&self, product: &str) -> Plan {
-        let wanted = |column: &Column| self.config.columns.as_ref().is_none_or(|columns| columns.contains(column));
+        let mixed = self.config.mixture.is_some();
+        let wanted = |column: &Column| {
+            let asked = self.config.columns.as_ref().is_none_or(|columns| columns.contains(column));
+            asked && (mixed || *column != Column::Weight)
+        };
+        let members = self.shown_members().map(|rate| format!("{}@{rate}", self.config.model.kind.as_str()));
         let controls = self.config.controls.iter().map(|kind| kind.as_str().to_owned());
         Plan {
             kind: self.config.layout,
             columns: Column::ALL.into_iter().filter(wanted).collect(),
             dims: self.dims(),
             targets: self.config.targets.clone(),
-            models: std::iter::once(product.to_owned()).chain(controls).collect(),
+            models: std::iter::once(product.to_owned()).chain(members).chain(controls).collect(),
             timed: self.columns.time_column().is_some(),
             keyed: self.columns.is_keyed(),
         }

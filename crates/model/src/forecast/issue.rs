@@ -1,8 +1,87 @@
 //! What one run of rows gave, before it becomes a table.
 
-use super::Cell;
+use sluicegate_score::{Distribution, LEVELS, Score};
 
-/// A contiguous run of events with what every model said of them.
+/// What was said of one output at one event.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Issued {
+    /// By one model.
+    One(Distribution),
+    /// By all of them together.
+    Mixed(Mixed),
+}
+
+/// A mixture, as far as it is emitted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mixed {
+    pub(super) mean: f64,
+    /// Its standard deviation.
+    pub(super) deviation: f64,
+    /// NaN where nobody asked for them.
+    pub(super) quantiles: [f64; LEVELS.len()],
+}
+
+/// The families there are; [`Issued::family`] is a place in this list.
+pub(super) const FAMILIES: [Option<&str>; 3] = [Some("student-t"), Some("gaussian"), Some("mixture")];
+
+impl Issued {
+    /// The place of its family in [`FAMILIES`].
+    pub(super) fn family(&self) -> i32 {
+        let name = match self {
+            Self::One(distribution) => distribution.family(),
+            Self::Mixed(_) => "mixture",
+        };
+        FAMILIES.iter().position(|family| *family == Some(name)).map_or(-1, |place| place as i32)
+    }
+
+    pub(super) fn mean(&self) -> f64 {
+        match self {
+            Self::One(distribution) => distribution.mean(),
+            Self::Mixed(mixed) => mixed.mean,
+        }
+    }
+
+    pub(super) fn scale(&self) -> f64 {
+        match self {
+            Self::One(distribution) => distribution.scale(),
+            Self::Mixed(mixed) => mixed.deviation,
+        }
+    }
+
+    pub(super) fn shape(&self) -> f64 {
+        match self {
+            Self::One(distribution) => distribution.shape().unwrap_or(f64::NAN),
+            Self::Mixed(_) => f64::NAN,
+        }
+    }
+
+    pub(super) fn quantiles(&self) -> [f64; LEVELS.len()] {
+        match self {
+            Self::One(distribution) => distribution.quantiles(),
+            Self::Mixed(mixed) => mixed.quantiles,
+        }
+    }
+}
+
+/// A cell of the table of forecasts: what was said of one output at one event by one of the models or by their mixture, and
+/// what became of what it had said of this event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell {
+    /// The forecast issued at this event.
+    pub(super) issued: Option<Issued>,
+    /// The weight of its model in the mixture issued at this event; NaN without one.
+    pub(super) weight: f64,
+    /// The mean that was issued `horizon` events ago for this one; NaN where none was.
+    pub(super) forecast: f64,
+    /// Its scores; NaN where there is no forecast or no value.
+    pub(super) score: Score,
+}
+
+impl Cell {
+    pub(super) const EMPTY: Self = Self { issued: None, weight: f64::NAN, forecast: f64::NAN, score: Score::NAN };
+}
+
+/// A contiguous run of events with everything that was said of them.
 pub(super) struct Issue {
     /// Offsets of the events.
     pub(super) offsets: Vec<i64>,
@@ -14,6 +93,6 @@ pub(super) struct Issue {
     pub(super) keys: Vec<Option<String>>,
     /// `[events, targets]`: values observed at the events, NaN where missing.
     pub(super) observed: Vec<f64>,
-    /// `[events, K, models]`.
+    /// `[events, K, shown]`.
     pub(super) cells: Vec<Cell>,
 }

@@ -51,10 +51,10 @@ impl Outstanding {
         }
     }
 
-    /// Keeps the forecast that `model` issued at an event for output `k`.
-    pub(super) fn issue(&mut self, slot: usize, event: u64, k: usize, model: usize, forecast: Option<Distribution>) {
-        let place = (event % self.past as u64) as usize * self.cells + k * self.models + model;
-        self.issued.row_mut(slot)[place] = forecast;
+    /// Keeps the forecasts issued at an event: `[K, models]`.
+    pub(super) fn issue(&mut self, slot: usize, event: u64, forecasts: &[Option<Distribution>]) {
+        let place = (event % self.past as u64) as usize * self.cells;
+        self.issued.row_mut(slot)[place..place + self.cells].copy_from_slice(forecasts);
     }
 
     pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

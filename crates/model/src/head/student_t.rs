@@ -19,13 +19,27 @@ const DF_START: f32 = 8.0;
 #[derive(Debug)]
 pub struct StudentTHead {
     outputs: usize,
-    shapes: Vec<TShape>,
+    tails: Vec<Tail>,
+}
+
+/// What depends on the degrees of freedom alone, worked out once per parameter update.
+#[derive(Debug, Clone, Copy)]
+struct Tail {
+    shape: TShape,
+    /// ψ((ν+1)/2) − ψ(ν/2) − 1/ν.
+    slope: f64,
+}
+
+impl Tail {
+    fn new(df: f64) -> Self {
+        Self { shape: TShape::new(df), slope: digamma(0.5 * (df + 1.0)) - digamma(0.5 * df) - 1.0 / df }
+    }
 }
 
 impl StudentTHead {
     /// A head of `outputs` outputs.
     pub fn new(outputs: usize) -> Self {
-        Self { outputs, shapes: vec![TShape::new(f64::from(DF_START)); outputs] }
+        Self { outputs, tails: vec![Tail::new(f64::from(DF_START)); outputs] }
     }
 }
 
@@ -51,10 +65,10 @@ impl Head for StudentTHead {
     }
 
     fn load(&mut self, own: &[f32]) {
-        for (shape, free) in self.shapes.iter_mut().zip(own) {
+        for (tail, free) in self.tails.iter_mut().zip(own) {
             let df = degrees_of_freedom(*free);
-            if shape.df() != df {
-                *shape = TShape::new(df);
+            if tail.shape.df() != df {
+                *tail = Tail::new(df);
             }
         }
     }
@@ -62,7 +76,7 @@ impl Head for StudentTHead {
     fn distribution(&self, raw: &[f32], k: usize, level: f64, scale: f64) -> Option<Distribution> {
         let location = level + scale * f64::from(raw[k]);
         let width = scale * f64::from(clamp_log_scale(raw[self.outputs + k])).exp();
-        StudentT::new(location, width, self.shapes[k]).map(Distribution::StudentT)
+        StudentT::new(location, width, self.tails[k].shape).map(Distribution::StudentT)
     }
 
     fn loss(&self, own: &[f32], raw: &[f32], labels: &[f32], d_raw: &mut [f32], d_own: &mut [f32]) -> f64 {
@@ -79,11 +93,10 @@ impl Head for StudentTHead {
             let r = (f64::from(*label) - f64::from(raw[k])) / scale;
             let r2 = r * r;
             let w = (df + 1.0) / (df + r2);
-            let shape = if self.shapes[k].df() == df { self.shapes[k] } else { TShape::new(df) };
-            let density = StudentT::new(f64::from(raw[k]), scale, shape);
+            let tail = if self.tails[k].shape.df() == df { self.tails[k] } else { Tail::new(df) };
+            let density = StudentT::new(f64::from(raw[k]), scale, tail.shape);
             loss += density.map_or(f64::NAN, |density| density.nll(f64::from(*label)));
-            let d_df =
-                -0.5 * (digamma(0.5 * (df + 1.0)) - digamma(0.5 * df) - 1.0 / df - (r2 / df).ln_1p() + w * r2 / df);
+            let d_df = -0.5 * (tail.slope - (r2 / df).ln_1p() + w * r2 / df);
             d_raw[k] = (-w * r / scale) as f32;
             d_raw[k_count + k] = (1.0 - w * r2) as f32;
             d_own[k] += (d_df * (df - 2.0)) as f32;

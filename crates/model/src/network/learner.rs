@@ -127,7 +127,7 @@ impl Network {
         let Some(Forward { group, count, unrolled, raw }) = self.forward(group, sums)? else { return Ok(()) };
         let mut d_hidden = vec![0.0; unrolled.len()];
         let mut d_raw = vec![0.0; width];
-        let (cell_gradient, head_gradient) = gradient.split_at_mut(self.layout.range("bias_hh_l0").end);
+        let (cell_gradient, head_gradient) = gradient.split_at_mut(self.places.cell);
         let (d_weight, rest) = head_gradient.split_at_mut(width * hidden);
         let (d_bias, d_own) = rest.split_at_mut(width);
         let Parts { weight, own, .. } = self.parts();
@@ -224,8 +224,7 @@ impl Network {
         }
         let rate = self.schedule.rate(self.learner.steps);
         self.optimizer.step(rate, gradient, &mut self.values);
-        let own = self.layout.range("head.bias").end;
-        self.head.constrain(&mut self.values[own..]);
+        self.head.constrain(&mut self.values[self.places.bias..]);
         self.learner.steps += 1;
         if self.learner.steps.is_multiple_of(COPY_STEPS) && self.values.iter().all(|value| value.is_finite()) {
             self.learner.good_values.copy_from_slice(&self.values);

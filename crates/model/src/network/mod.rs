@@ -48,6 +48,7 @@ pub struct Network {
     head: Box<dyn Head>,
     linear: Linear,
     layout: Layout,
+    places: Places,
     /// Parameters: the cell's, the linear map's, the head's own.
     values: Vec<f32>,
     optimizer: Box<dyn Optimizer>,
@@ -58,6 +59,14 @@ pub struct Network {
     states_reset: u64,
     /// Scratch of a wave.
     wave_states: Vec<f32>,
+}
+
+/// Where the parts of the flat parameter buffer end.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    cell: usize,
+    weight: usize,
+    bias: usize,
 }
 
 /// The head's parts of the flat parameter buffer.
@@ -87,10 +96,10 @@ impl Network {
         specs.extend(head.own_parameters());
         let layout = Layout::new(specs);
         let mut values = vec![0.0; layout.len()];
-        let cell_len = layout.range("bias_hh_l0").end;
-        shape.init(&mut Random::new(seed), &mut values[..cell_len]);
-        let own = layout.range("head.bias").end;
-        head.init(&mut values[own..]);
+        let end = |name: &str| layout.range(name).end;
+        let places = Places { cell: end("bias_hh_l0"), weight: end("head.weight"), bias: end("head.bias") };
+        shape.init(&mut Random::new(seed), &mut values[..places.cell]);
+        head.init(&mut values[places.bias..]);
         let optimizer = learning.optimizer.build(values.len());
         let mut network = Self {
             memory: Memory::new(&dims, shape, &learning),
@@ -104,6 +113,7 @@ impl Network {
             head,
             linear,
             layout,
+            places,
             values,
             optimizer,
             states_reset: 0,
@@ -139,22 +149,14 @@ impl Network {
     }
 
     fn parts(&self) -> Parts<'_> {
-        let cell_end = self.layout.range("bias_hh_l0").end;
-        let weight_end = self.layout.range("head.weight").end;
-        let bias_end = self.layout.range("head.bias").end;
-        Parts {
-            weight: &self.values[cell_end..weight_end],
-            bias: &self.values[weight_end..bias_end],
-            own: &self.values[bias_end..],
-        }
+        let Places { cell, weight, bias } = self.places;
+        Parts { weight: &self.values[cell..weight], bias: &self.values[weight..bias], own: &self.values[bias..] }
     }
 
     /// Hands changed parameters to cell and head.
     fn load(&mut self) -> Result<(), ModelError> {
-        let cell_end = self.layout.range("bias_hh_l0").end;
-        let bias_end = self.layout.range("head.bias").end;
-        self.cell.load(&self.values[..cell_end])?;
-        self.head.load(&self.values[bias_end..]);
+        self.cell.load(&self.values[..self.places.cell])?;
+        self.head.load(&self.values[self.places.bias..]);
         Ok(())
     }
 

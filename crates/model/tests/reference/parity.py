@@ -12,7 +12,7 @@ with i counting the elements of a tensor in row-major order from 0, and offset a
 below. What is computed from them is computed in float64 and printed with nine significant digits; float32 arithmetic comes
 within about 1e-6 of it.
 
-Two results per cell (D = 3 inputs, H = 4 hidden units, tensors laid out as PyTorch's nn.LSTM and nn.GRU):
+Two results per cell (D = 3 inputs, H = 4 hidden units, tensors laid out as PyTorch's nn.LSTM, nn.GRU and nn.RNN):
 
 - three steps from a state that is not zero: h (and c) after each;
 - the mean Student-t negative log-likelihood over the last two of five steps from that same state, with two outputs (head
@@ -76,6 +76,12 @@ def gru_step(p, x, state):
     return ((1 - z) * n + z * h,)
 
 
+def rnn_step(p, x, state):
+    """One block of H rows, through tanh."""
+    (h,) = state
+    return ((p["weight_ih_l0"] @ x + p["bias_ih_l0"] + p["weight_hh_l0"] @ h + p["bias_hh_l0"]).tanh(),)
+
+
 def student_t_nll(y, location, log_scale, raw_df):
     df = 2 + raw_df.exp()
     z = (y - location) / log_scale.exp()
@@ -83,7 +89,7 @@ def student_t_nll(y, location, log_scale, raw_df):
     return log_scale - log_normalizer + (df + 1) / 2 * torch.log1p(z * z / df)
 
 
-CELLS = {"lstm": (4, lstm_step, torch.nn.LSTM), "gru": (3, gru_step, torch.nn.GRU)}
+CELLS = {"lstm": (4, lstm_step, torch.nn.LSTM), "gru": (3, gru_step, torch.nn.GRU), "rnn": (1, rnn_step, torch.nn.RNN)}
 
 
 def initial_state(cell):

@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn many_shapes_are_batch_invariant_one_way_or_the_other() {
-        for kind in [CellKind::Lstm, CellKind::Gru] {
+        for kind in [CellKind::Lstm, CellKind::Gru, CellKind::Rnn] {
             for inputs in [1, 3, 8, 20] {
                 for hidden in [1, 5, 16, 32, 64] {
                     TorchCell::new(CellShape { kind, inputs, hidden }).unwrap();

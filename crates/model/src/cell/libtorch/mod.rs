@@ -97,6 +97,10 @@ impl TorchCell {
                 let h_out = input.f_gru_cell(&h_in, w_ih, w_hh, Some(b_ih), Some(b_hh))?;
                 copy_out(&h_out, h)?;
             }
+            CellKind::Rnn => {
+                let h_out = input.f_rnn_tanh_cell(&h_in, w_ih, w_hh, Some(b_ih), Some(b_hh))?;
+                copy_out(&h_out, h)?;
+            }
         }
         for (row, state) in states.chunks_exact_mut(state_len).enumerate() {
             state[..hidden].copy_from_slice(&h[row * hidden..][..hidden]);
@@ -163,6 +167,7 @@ impl Cell for TorchCell {
                 x.f_lstm(&[part(0)?, part(hidden)?], &self.parameters, true, 1, 0.0, true, false, false)?.0
             }
             CellKind::Gru => x.f_gru(&part(0)?, &self.parameters, true, 1, 0.0, true, false, false)?.0,
+            CellKind::Rnn => x.f_rnn_tanh(&part(0)?, &self.parameters, true, 1, 0.0, true, false, false)?.0,
         };
         let outputs = windows.outputs as i64;
         let wanted = output.f_narrow(0, steps - outputs, outputs)?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use sluicegate_core::PartitionId;
-use sluicegate_score::{Distribution, LEVELS};
+use sluicegate_score::LEVELS;
 
 use super::{Column, Layout, Plan, arrays, dictionary};
 use crate::error::ModelError;
-use crate::forecast::issue::Issue;
+use crate::forecast::issue::{FAMILIES, Issue, Issued};
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
     let mut fields = vec![
@@ -28,13 +28,6 @@ pub(super) struct Long {
     plan: Plan,
     schema: SchemaRef,
     partition: PartitionId,
-}
-
-/// The families there are; a row holds a place in this list.
-const FAMILIES: [Option<&str>; 2] = [Some("student-t"), Some("gaussian")];
-
-fn family_place(distribution: &Distribution) -> i32 {
-    FAMILIES.iter().position(|family| *family == Some(distribution.family())).map_or(-1, |place| place as i32)
 }
 
 impl Long {
@@ -83,25 +76,26 @@ impl Layout for Long {
             for column in &self.plan.columns {
                 let value = match column {
                     Column::Family => {
-                        families.push(issued.map_or(-1, family_place));
+                        families.push(issued.map_or(-1, Issued::family));
                         f64::NAN
                     }
                     Column::Quantiles => {
-                        let quantiles = issued.map_or([f64::NAN; LEVELS.len()], Distribution::quantiles);
+                        let quantiles = issued.map_or([f64::NAN; LEVELS.len()], Issued::quantiles);
                         for (numbers, quantile) in numbers[place..].iter_mut().zip(quantiles) {
                             numbers.push(quantile);
                         }
                         place += LEVELS.len();
                         continue;
                     }
-                    Column::Mean => issued.map_or(f64::NAN, Distribution::mean),
-                    Column::Scale => issued.map_or(f64::NAN, Distribution::scale),
-                    Column::Shape => issued.and_then(Distribution::shape).unwrap_or(f64::NAN),
+                    Column::Mean => issued.map_or(f64::NAN, Issued::mean),
+                    Column::Scale => issued.map_or(f64::NAN, Issued::scale),
+                    Column::Shape => issued.map_or(f64::NAN, Issued::shape),
                     Column::Observed => issue.observed[row / per_target],
                     Column::Forecast => cell.forecast,
                     Column::Nll => cell.score.nll,
                     Column::Crps => cell.score.crps,
                     Column::Pit => cell.score.pit,
+                    Column::Weight => cell.weight,
                 };
                 if *column != Column::Family {
                     numbers[place].push(value);

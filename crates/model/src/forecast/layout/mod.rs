@@ -42,11 +42,13 @@ pub enum Column {
     Crps,
     /// Probability integral transform: that forecast's distribution function at the value.
     Pit,
+    /// The model's weight in the mixture, where the product is one; null for the mixture itself.
+    Weight,
 }
 
 impl Column {
     /// All of them, in the order they are emitted.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Family,
         Self::Mean,
         Self::Scale,
@@ -57,6 +59,7 @@ impl Column {
         Self::Nll,
         Self::Crps,
         Self::Pit,
+        Self::Weight,
     ];
 
     fn as_str(self) -> &'static str {
@@ -71,6 +74,7 @@ impl Column {
             Self::Nll => "nll",
             Self::Crps => "crps",
             Self::Pit => "pit",
+            Self::Weight => "weight",
         }
     }
 
@@ -91,7 +95,7 @@ pub(super) struct Plan {
     pub(super) columns: Vec<Column>,
     pub(super) dims: Dims,
     pub(super) targets: Vec<String>,
-    /// Names of the models, the product first.
+    /// What is shown: names of the product, then of the models beside it.
     pub(super) models: Vec<String>,
     /// Whether events have times.
     pub(super) timed: bool,
@@ -100,7 +104,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn wants(&self, column: Column) -> bool {
+    pub(super) fn wants(&self, column: Column) -> bool {
         self.columns.contains(&column)
     }
 

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use sluicegate_core::PartitionId;
-use sluicegate_score::Distribution;
 
 use super::{Column, Layout, Plan, arrays, dictionary};
 use crate::error::ModelError;
-use crate::forecast::Cell;
-use crate::forecast::issue::Issue;
+use crate::forecast::issue::{Cell, FAMILIES, Issue, Issued};
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
     let mut fields = Vec::new();
@@ -53,13 +51,14 @@ fn number(cell: &Cell, column: Column, part: usize) -> f64 {
     match column {
         Column::Family | Column::Observed => f64::NAN,
         Column::Quantiles => issued.map_or(f64::NAN, |issued| issued.quantiles()[part]),
-        Column::Mean => issued.map_or(f64::NAN, Distribution::mean),
-        Column::Scale => issued.map_or(f64::NAN, Distribution::scale),
-        Column::Shape => issued.and_then(Distribution::shape).unwrap_or(f64::NAN),
+        Column::Mean => issued.map_or(f64::NAN, Issued::mean),
+        Column::Scale => issued.map_or(f64::NAN, Issued::scale),
+        Column::Shape => issued.map_or(f64::NAN, Issued::shape),
         Column::Forecast => cell.forecast,
         Column::Nll => cell.score.nll,
         Column::Crps => cell.score.crps,
         Column::Pit => cell.score.pit,
+        Column::Weight => cell.weight,
     }
 }
 
@@ -81,18 +80,8 @@ impl Layout for Wide {
                 let cells = || issue.cells.iter().skip(place).step_by(per_event);
                 for column in self.plan.columns.iter().filter(|column| **column != Column::Observed) {
                     if *column == Column::Family {
-                        let family = |cell: &Cell| cell.issued.as_ref().map(Distribution::family);
-                        let mut distinct: Vec<Option<&str>> = Vec::new();
-                        let places = cells()
-                            .map(|cell| {
-                                let family = family(cell);
-                                distinct.iter().position(|known| *known == family).unwrap_or_else(|| {
-                                    distinct.push(family);
-                                    distinct.len() - 1
-                                }) as i32
-                            })
-                            .collect();
-                        columns.push(arrays::texts(places, &distinct)?);
+                        let places = cells().map(|cell| cell.issued.as_ref().map_or(-1, Issued::family)).collect();
+                        columns.push(arrays::texts(places, &FAMILIES)?);
                         continue;
                     }
                     for part in 0..column.names().len() {
