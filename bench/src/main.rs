@@ -1,6 +1,6 @@
 //! Scores and speed of Sluicegate, printed beside controls and peers.
 //!
-//! `cargo xtask scores` and `cargo xtask bench` run this command. Every figure that we promise is a [`Bar`](bar::Bar); a bar
+//! `cargo xtask scores` and `cargo xtask bench` run this command. Every figure that we promise is a [`bar::Bar`]; a bar
 //! that is missed is named, and makes the command fail.
 //!
 //! - [`scores`]: how good forecasts are, one data set per file, computed from the Parquet files that a pipeline wrote.

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::compute::concat_batches;
+use arrow::array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
+};
+use arrow::compute::{concat_batches, take};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -53,21 +55,13 @@ impl Workplace {
         fs::write(self.path(name), text).expect("a file in a temporary folder");
     }
 
-    /// Writes a Parquet file with `rows` hourly events of two keys: `ts`, `meter`, `load`, `count`, `note`.
+    /// Writes a Parquet file with the first `rows` of [`events`].
     pub fn write_events(&self, name: &str, rows: usize) {
-        let hour = 3_600_000_000i64;
-        let load = |row: usize| (row as f64 * 0.26).sin() * 3.0 + (row % 7) as f64 * 0.1 + 10.0;
-        let columns: [(&str, ArrayRef); 5] = [
-            ("ts", Arc::new(TimestampMicrosecondArray::from_iter_values((0..rows as i64).map(|row| row / 2 * hour)))),
-            (
-                "meter",
-                Arc::new(StringArray::from_iter_values((0..rows).map(|row| if row % 2 == 0 { "a" } else { "b" }))),
-            ),
-            ("load", Arc::new(Float64Array::from_iter_values((0..rows).map(load)))),
-            ("count", Arc::new(Int64Array::from_iter_values((0..rows as i64).map(|row| row % 5)))),
-            ("note", Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("n{row}"))))),
-        ];
-        let records = RecordBatch::try_from_iter(columns).expect("columns of one length");
+        self.write_records(name, &events(rows));
+    }
+
+    /// Writes a Parquet file of several row groups.
+    pub fn write_records(&self, name: &str, records: &RecordBatch) {
         let file = fs::File::create(self.path(name)).expect("a file in a temporary folder");
         let properties = parquet::file::properties::WriterProperties::builder()
             .set_max_row_group_row_count(Some(500))
@@ -75,7 +69,7 @@ impl Workplace {
             .set_compression(parquet::basic::Compression::ZSTD(Default::default()))
             .build();
         let mut writer = ArrowWriter::try_new(file, records.schema(), Some(properties)).expect("a writer");
-        writer.write(&records).expect("rows");
+        writer.write(records).expect("rows");
         writer.close().expect("a footer");
     }
 
@@ -90,6 +84,39 @@ impl Workplace {
     pub fn run(&self, args: &[&str]) -> Ended {
         self.command(args).output().expect("the command starts").into()
     }
+}
+
+/// So many hourly events of two keys in turn: `ts`, `meter`, `load`, `count`, `note`.
+pub fn events(rows: usize) -> RecordBatch {
+    let hour = 3_600_000_000i64;
+    let meter = |row: usize| if row.is_multiple_of(2) { "a" } else { "b" };
+    let load = |row: usize| (row as f64 * 0.26).sin() * 3.0 + (row % 7) as f64 * 0.1 + 10.0;
+    let columns: [(&str, ArrayRef); 5] = [
+        ("ts", Arc::new(TimestampMicrosecondArray::from_iter_values((0..rows as i64).map(|row| row / 2 * hour)))),
+        ("meter", Arc::new(StringArray::from_iter_values((0..rows).map(meter)))),
+        ("load", Arc::new(Float64Array::from_iter_values((0..rows).map(load)))),
+        ("count", Arc::new(Int64Array::from_iter_values((0..rows as i64).map(|row| row % 5)))),
+        ("note", Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("n{row}"))))),
+    ];
+    RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+/// The same rows with another column in place of the one of this name.
+pub fn with_column(records: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
+    let columns = records.schema_ref().fields().iter().zip(records.columns()).map(|(field, of)| {
+        let of = if field.name() == name { &column } else { of };
+        (field.name().clone(), Arc::clone(of))
+    });
+    RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+/// The same rows with one value of a column taken from another row of it, or null where that is `None`.
+pub fn with_value_of(records: &RecordBatch, name: &str, row: usize, from: Option<usize>) -> RecordBatch {
+    let places: UInt64Array = (0..records.num_rows())
+        .map(|at| if at == row { from.map(|from| from as u64) } else { Some(at as u64) })
+        .collect();
+    let column = records.column_by_name(name).expect("a column of this name");
+    with_column(records, name, take(column, &places, None).expect("rows that are there"))
 }
 
 /// All rows of the complete Parquet files in a folder, in the order of their names.

@@ -2,8 +2,11 @@
 //! output left as it was.
 
 use std::fs;
+use std::sync::Arc;
 
-use sluicegate_tests::{Ended, Workplace, read_folder};
+use arrow::array::{AsArray, Float64Array};
+use arrow::datatypes::Float64Type;
+use sluicegate_tests::{Ended, Workplace, events, read_folder, with_column, with_value_of};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 
@@ -100,6 +103,25 @@ fn a_cycle_is_refused_by_the_names_on_it() {
 }
 
 #[test]
+fn an_operator_called_like_one_of_its_controls_is_refused() {
+    // Both would be `ar` in the column `model`.
+    let named = PIPELINE.replace("[operator.forecast]", "[operator.ar]").replace("\"forecast\"\npath", "\"ar\"\npath");
+    let place = place(&named);
+    for command in ["check", "run"] {
+        let ended = place.run(&[command, "meters.toml"]);
+        assert_eq!(ended.code, Some(2), "{command}: {}", ended.stderr);
+        assert_reads_well(&ended, command);
+        for part in ["meters.toml:6", "operator is called `ar`", "control `ar`", "help: "] {
+            assert!(ended.stderr.contains(part), "{command}: `{part}` is not in {}", ended.stderr);
+        }
+    }
+    assert!(!place.path("out").exists(), "something was written");
+    // Without that control nothing is in its way.
+    let ended = place.run(&["check", "meters.toml", "--set", "ar.controls=[\"persistence\"]"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
 fn wrong_arguments_are_refused() {
     let place = place(PIPELINE);
     for args in [
@@ -152,26 +174,33 @@ fn an_output_directory_that_cannot_be_written_to_fails_before_any_work() {
 
 #[test]
 fn a_value_that_the_settings_say_to_stop_at_is_named_with_its_offset() {
-    let place = place(PIPELINE);
-    let ended = place.run(&[
-        "run",
-        "meters.toml",
-        "--quiet",
-        "--set",
-        "readings.key=meter",
-        "--set",
-        "forecast.bad_values.time=fail",
-    ]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    // Without keys in mind the hours of two meters come twice, never back: equal times are in order.
-    let ended = place.run(&[
-        "run",
-        "meters.toml",
-        "--quiet",
-        "--set",
-        "forecast.time=ts",
-        "--set",
-        "forecast.bad_values.time=fail",
-    ]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let good = events(2000);
+    let nan = {
+        let mut load = good.column_by_name("load").unwrap().as_primitive::<Float64Type>().values().to_vec();
+        load[1202] = f64::NAN;
+        Arc::new(Float64Array::from(load))
+    };
+    // Of two meters in turn, `b` has the odd rows; at row 1,001 it is given the time of its row 3.
+    for (setting, column, offset, records, reason) in [
+        ("time", "ts", 1001, with_value_of(&good, "ts", 1001, Some(3)), "lies before an earlier event of the same key"),
+        ("target", "load", 1202, with_column(&good, "load", nan), "is not a finite number"),
+        ("input", "count", 403, with_value_of(&good, "count", 403, None), "is null"),
+    ] {
+        let place = place(PIPELINE);
+        place.write_records("events.parquet", &records);
+        let settings = ["--set", "readings.key=meter", "--set", "forecast.features.inputs=[\"count\"]"];
+        let run = [&["run", "meters.toml", "--quiet"][..], &settings].concat();
+
+        let stop = format!("forecast.bad_values.{setting}=fail");
+        let ended = place.run(&[&run[..], &["--set", &stop]].concat());
+        assert_eq!(ended.code, Some(1), "{setting}: {}", ended.stderr);
+        assert_reads_well(&ended, setting);
+        let expected = format!("offset {offset}: column `{column}` {reason}, and `bad_values.{setting}` is \"fail\"");
+        assert!(ended.stderr.contains(&expected), "{setting}: `{expected}` is not in {}", ended.stderr);
+
+        // By default it is taken as missing, and the run goes on to the last event.
+        let ended = place.run(&run);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{setting}");
+        assert_eq!(read_folder(&place.path("out")).num_rows(), 2000 * 3, "{setting}");
+    }
 }

@@ -1,13 +1,16 @@
 //! `sluice run`, from a pipeline file to files that others read.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
-use sluicegate_tests::{Workplace, pipelines, read_folder};
+use sluicegate_score::{StudentT, TShape};
+use sluicegate_tests::{Workplace, events, pipelines, read_folder, with_column};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 
@@ -113,6 +116,55 @@ fn a_forecast_row_says_what_comes_next_and_what_became_of_the_last_one() {
 }
 
 #[test]
+fn at_every_horizon_a_row_scores_the_forecast_that_its_key_got_so_many_events_ago() {
+    // Three keys, whose events come in no regular order.
+    let meter = |row: usize| ["a", "b", "c"][(row * row + row / 5) % 7 % 3];
+    let meters = Arc::new(StringArray::from_iter_values((0..300).map(meter)));
+    let place = Workplace::new(SLUICE);
+    place.write_records("events.parquet", &with_column(&events(300), "meter", meters));
+    place.write("meters.toml", PIPELINE);
+    let several = ["--set", "forecast.horizons=[1, 3, 4]", "--set", "forecast.targets=[\"load\", \"count\"]"];
+    let ended = place.run(&[&["run", "meters.toml", "--quiet"][..], &several].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let table = read_folder(&place.path("out"));
+    assert_eq!(table.num_rows(), 300 * 2 * 3 * 3);
+
+    let [keys, targets, models, families] = ["key", "target", "model", "family"].map(|name| texts(&table, name));
+    let [means, scales, shapes] = ["mean", "scale", "shape"].map(|name| numbers(&table, name));
+    let [observed, forecasts, nll, pit] = ["observed", "forecast", "nll", "pit"].map(|name| numbers(&table, name));
+    let horizons = table.column_by_name("horizon").unwrap().as_primitive::<Int32Type>();
+    // Rows of one series, one for each event of its key.
+    let mut series = BTreeMap::<_, Vec<usize>>::new();
+    for row in 0..table.num_rows() {
+        series.entry((&keys[row], &targets[row], &models[row], horizons.value(row))).or_default().push(row);
+    }
+    assert_eq!(series.len(), 3 * 2 * 3 * 3);
+    for ((key, target, model, horizon), rows) in series {
+        let what = format!("{model} of {target} of {key}, {horizon} ahead");
+        let mut scored = 0;
+        for (event, row) in rows.iter().copied().enumerate() {
+            let then = event.checked_sub(horizon as usize).map(|then| rows[then]);
+            assert_eq!(forecasts[row], then.and_then(|then| means[then]), "{what}: event {event}");
+            let Some(then) = then.filter(|then| means[*then].is_some()) else {
+                assert_eq!((nll[row], pit[row]), (None, None), "{what}: event {event}");
+                continue;
+            };
+            assert_eq!(families[then], "student-t", "{what}");
+            let shape = TShape::new(shapes[then].unwrap());
+            let issued = StudentT::new(means[then].unwrap(), scales[then].unwrap(), shape).unwrap();
+            let score = issued.score(observed[row].unwrap());
+            for (written, again) in [(nll[row], score.nll), (pit[row], score.pit)] {
+                let difference = (written.unwrap() - again).abs();
+                assert!(difference <= 1e-9, "{what}: event {event}: {written:?} is not {again}");
+            }
+            scored += 1;
+        }
+        // All but the first events, for which nothing could be said, and those that were `horizon` ahead of them.
+        assert!(scored > rows.len() - 10 && scored > 40, "{what}: {scored} of {}", rows.len());
+    }
+}
+
+#[test]
 fn the_same_run_gives_the_same_bytes_whatever_the_size_of_batches() {
     let place = meters(900);
     let mut files = Vec::new();
@@ -131,7 +183,7 @@ fn the_same_run_gives_the_same_bytes_whatever_the_size_of_batches() {
 }
 
 #[test]
-fn one_partition_per_file_means_one_network_each() {
+fn one_partition_per_file_means_one_instance_each() {
     let place = meters(300);
     fs::create_dir(place.path("days")).unwrap();
     for day in ["monday", "tuesday"] {
@@ -140,13 +192,25 @@ fn one_partition_per_file_means_one_network_each() {
     let settings = ["--set", "readings.path=days", "--set", "readings.partitions=per-file"];
     let ended = place.run(&[&["run", "meters.toml", "--quiet"][..], &settings].concat());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.contains("2 networks"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("forecast: 2 instances, "), "{}", ended.stdout);
     let table = read_folder(&place.path("out"));
     let partitions = texts(&table, "partition");
     assert_eq!((partitions[0].as_str(), partitions[partitions.len() - 1].as_str()), ("monday", "tuesday"));
     // Equal logs, learned apart, forecast alike.
     let half = table.num_rows() / 2;
     assert_eq!(numbers(&table, "mean")[..half], numbers(&table, "mean")[half..]);
+}
+
+#[test]
+fn a_target_that_never_varies_has_events_but_no_standardised_scores() {
+    let place = meters(400);
+    let flat = Arc::new(Float64Array::from(vec![7.0; 400]));
+    place.write_records("events.parquet", &with_column(&events(400), "load", flat));
+    let ended = place.run(&["run", "meters.toml", "--quiet", "--set", "forecast.scores.standardise_rows=100"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let line = ended.stdout.lines().find(|line| line.starts_with(" forecast ")).expect(&ended.stdout);
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(cells, [&["forecast", "396"][..], &["–"; 8]].concat(), "{}", ended.stdout);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `sluice check`.
 
 use sluicegate::stream::Node;
-use sluicegate::{ComponentKind, Pipeline, Placement, Registry, Roles};
+use sluicegate::{ComponentKind, Pipeline, Registry, Roles};
 
 use crate::args::CheckArgs;
 use crate::console::Console;
@@ -47,8 +47,8 @@ fn component(node: &Node) -> String {
     text.push('\n');
     match node.kind {
         ComponentKind::Source => text.push_str(&partitions(node)),
-        ComponentKind::Operator if node.placement == Some(Placement::Worker) => text.push_str(&networks(node)),
-        ComponentKind::Operator | ComponentKind::Sink => {}
+        ComponentKind::Operator => text.push_str(&instances(node)),
+        ComponentKind::Sink => {}
     }
     // A sink's columns are those of its input, which stand above.
     if node.kind != ComponentKind::Sink {
@@ -66,12 +66,13 @@ fn partitions(node: &Node) -> String {
     wrapped("  partitions", INDENT, names)
 }
 
-fn networks(node: &Node) -> String {
+/// How many times an operator is there: what it learns on one partition, it doesn't know on another.
+fn instances(node: &Node) -> String {
     let text = match node.partitions.len() {
-        1 => "1: there is one partition".to_owned(),
-        count => format!("{count}: one per partition, each learns from the events of its own only"),
+        1 => "1: there is one partition; each partition has its own".to_owned(),
+        count => format!("{count}: one per partition; none sees the events of another"),
     };
-    format!("{:<INDENT$}{text}\n", "  networks")
+    format!("{:<INDENT$}{text}\n", "  instances")
 }
 
 fn columns(node: &Node) -> String {

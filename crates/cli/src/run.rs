@@ -145,8 +145,10 @@ fn learned(operator: &str, samples: &[Sample]) -> Option<String> {
     if updates.is_empty() {
         return None;
     }
-    let networks = counted(updates.len() as u64, "network");
-    Some(format!("{operator}: {networks}, {}, {}\n", counted(sum(&updates), "update"), counted(sum(&keys), "key")))
+    let instances = counted(updates.len() as u64, "instance");
+    // A key that comes back after it was forgotten counts again.
+    let keys = counted(sum(&keys), "key");
+    Some(format!("{operator}: {instances}, {}, {keys} seen\n", counted(sum(&updates), "update")))
 }
 
 /// A path as short as it can be said from the current folder.

@@ -171,7 +171,7 @@ mod tests {
 
     /// Reads things. Many of them.
     #[derive(Deserialize, JsonSchema)]
-    #[allow(dead_code, reason = "only its schema matters")]
+    #[expect(dead_code, reason = "only its schema matters")]
     struct Settings {
         /// Rows per batch.
         #[serde(default = "rows")]
@@ -205,7 +205,6 @@ mod tests {
 
     #[derive(Deserialize, Serialize, JsonSchema)]
     #[serde(rename_all = "kebab-case")]
-    #[allow(dead_code, reason = "only its schema matters")]
     enum Kind {
         /// Long memory.
         Lstm,
@@ -214,7 +213,7 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(untagged)]
-    #[allow(dead_code, reason = "only its schema matters")]
+    #[expect(dead_code, reason = "only its schema matters")]
     enum OneOrMany {
         One(String),
         Many(Vec<String>),

@@ -39,6 +39,9 @@ fn title(block: &Block) -> String {
     }
     let units = match (block.standardised, block.targets) {
         (true, 0 | 1) => "in standard deviations of the target".to_owned(),
+        (true, targets) if (1..targets).contains(&block.targets_known) => {
+            format!("mean of {} of {targets} targets, each in its standard deviations", block.targets_known)
+        }
         (true, targets) => format!("mean of {targets} targets, each in its standard deviations"),
         (false, 0 | 1) => "in the target's own unit".to_owned(),
         (false, _) => "each target in its own unit".to_owned(),
@@ -87,7 +90,7 @@ fn right(text: &str) -> Cell {
 mod tests {
     use super::*;
     use crate::scores::blocks;
-    use crate::testing::score;
+    use crate::testing::{score, standardised};
     use sluicegate::Sample;
 
     fn text(samples: &[Sample]) -> String {
@@ -96,11 +99,7 @@ mod tests {
 
     #[test]
     fn a_standardised_block_has_one_line_per_model() {
-        let mut samples = vec![Sample {
-            name: "forecast_standardised".into(),
-            labels: vec![("operator".into(), "forecast".into())],
-            value: 1.0,
-        }];
+        let mut samples = standardised("forecast");
         for target in ["OT", "HUFL"] {
             samples.extend(score("forecast", "p", "forecast", target, 1, "all", 17_419.0, 0.171));
             samples.extend(score("forecast", "p", "persistence", target, 1, "all", 17_419.0, 0.466));
@@ -111,9 +110,9 @@ mod tests {
         ───────────────────────────────────────────────────────────────────────────────────
          model         events     NLL    CRPS     MAE     MSE    RMSE   50 %   80 %   95 %
         ═══════════════════════════════════════════════════════════════════════════════════
-         forecast      17,419   0.171   0.171   0.171   0.171   0.171   50.0   50.0   50.0
-         ar            17,419   0.322   0.322   0.322   0.322   0.322   50.0   50.0   50.0
-         persistence   17,419   0.466   0.466   0.466   0.466   0.466   50.0   50.0   50.0
+         forecast      17,419   0.171   0.171   0.171   0.029   0.171   50.0   50.0   50.0
+         ar            17,419   0.322   0.322   0.322   0.104   0.322   50.0   50.0   50.0
+         persistence   17,419   0.466   0.466   0.466   0.217   0.466   50.0   50.0   50.0
         ───────────────────────────────────────────────────────────────────────────────────
         ");
     }
@@ -130,12 +129,29 @@ mod tests {
         ───────────────────────────────────────────────────────────────────────────────────────────────────
          target   model      events       NLL      CRPS       MAE       MSE      RMSE   50 %   80 %   95 %
         ═══════════════════════════════════════════════════════════════════════════════════════════════════
-         spread   forecast      100   1.23e-4   1.23e-4   1.23e-4   1.23e-4   1.23e-4   50.0   50.0   50.0
-                  ar            100         –         –         –         –         –   50.0   50.0   50.0
-         volume   forecast      100    1.23e6    1.23e6    1.23e6    1.23e6    1.23e6   50.0   50.0   50.0
-                  ar            100         –         –         –         –         –   50.0   50.0   50.0
+         spread   forecast      100   1.23e-4   1.23e-4   1.23e-4   1.51e-8   1.23e-4   50.0   50.0   50.0
+                  ar            100         –         –         –         –         –      –      –      –
+         volume   forecast      100    1.23e6    1.23e6    1.23e6   1.52e12    1.23e6   50.0   50.0   50.0
+                  ar            100         –         –         –         –         –      –      –      –
         ───────────────────────────────────────────────────────────────────────────────────────────────────
         ");
+    }
+
+    #[test]
+    fn a_target_that_never_varied_has_dashes_and_is_left_out_of_means() {
+        let mut samples = standardised("forecast");
+        samples.extend(score("forecast", "p", "forecast", "idle", 1, "all", 500.0, f64::NAN));
+        insta::assert_snapshot!(text(&samples), @r"
+        forecast · all events · in standard deviations of the target
+        ────────────────────────────────────────────────────────────────────────
+         model      events   NLL   CRPS   MAE   MSE   RMSE   50 %   80 %   95 %
+        ════════════════════════════════════════════════════════════════════════
+         forecast      500     –      –     –     –      –      –      –      –
+        ────────────────────────────────────────────────────────────────────────
+        ");
+        samples.extend(score("forecast", "p", "forecast", "load", 1, "all", 500.0, 0.25));
+        let text = text(&samples);
+        assert!(text.starts_with("forecast · all events · mean of 1 of 2 targets, each in"), "{text}");
     }
 
     #[test]

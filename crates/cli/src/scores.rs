@@ -6,6 +6,8 @@ use sluicegate::Sample;
 
 /// The statistics of a score in the order of the table.
 pub(crate) const STATS: [&str; 8] = ["nll", "crps", "mae", "mse", "rmse", "coverage50", "coverage80", "coverage95"];
+const MSE: usize = 3;
+const RMSE: usize = 4;
 
 /// Scores of all models of one operator over one range of events at one horizon, in the order in which they are shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +21,10 @@ pub(crate) struct Block {
     pub(crate) standardised: bool,
     /// Whether the operator has scores at several horizons.
     pub(crate) several_horizons: bool,
-    /// How many targets the scores are of.
+    /// How many targets the operator has.
     pub(crate) targets: usize,
+    /// How many of them have scores: one that never varied has none in units of its deviation.
+    pub(crate) targets_known: usize,
     /// The operator's own forecast first, then the others from the best to the worst.
     pub(crate) rows: Vec<Row>,
 }
@@ -51,8 +55,10 @@ type ByPartition = BTreeMap<String, Score>;
 
 /// All blocks: by operator, then range (`all`, `learning`, `scored`), then horizon.
 ///
-/// Partitions are averaged with their numbers of events as weights. Standardised scores, and those of a single target, are
-/// then averaged over the targets; raw ones of several targets are in different units and stay apart.
+/// Partitions are averaged with their numbers of events as weights; their RMSE is the root of the MSE so averaged, as if all
+/// events had come from one partition. Standardised scores, and those of a single target, are then averaged over the targets
+/// that have them, the RMSE too: it is the mean of the targets' RMSEs, not the root of the mean MSE beside it. Raw scores of
+/// several targets are in different units and stay apart.
 pub(crate) fn blocks(samples: &[Sample]) -> Vec<Block> {
     let standardised: BTreeSet<&str> = samples
         .iter()
@@ -69,18 +75,21 @@ pub(crate) fn blocks(samples: &[Sample]) -> Vec<Block> {
         .map(|((operator, range, horizon), scores)| {
             let standardised = standardised.contains(operator.as_str());
             let targets = scores.keys().map(|(_, target)| target).collect::<BTreeSet<_>>().len();
-            let scores = scores.into_iter().map(|(key, partitions)| (key, over_partitions(&partitions)));
+            let scores: Vec<(RowKey, Score)> =
+                scores.into_iter().map(|(key, partitions)| (key, over_partitions(&partitions))).collect();
+            let known = scores.iter().filter(|(_, score)| !score.means[0].is_nan());
+            let targets_known = known.map(|((_, target), _)| target).collect::<BTreeSet<_>>().len();
             let mut rows = if standardised || targets < 2 {
                 over_targets(scores)
             } else {
-                scores.map(|((model, target), score)| Row::new(model, Some(target), &score)).collect()
+                scores.into_iter().map(|((model, target), score)| Row::new(model, Some(target), &score)).collect()
             };
             let rank = |row: &Row| (row.target.clone(), row.model != operator);
             rows.sort_by(|a, b| {
                 rank(a).cmp(&rank(b)).then(a.means[0].total_cmp(&b.means[0])).then(a.model.cmp(&b.model))
             });
             let several_horizons = horizons.get(&operator).is_some_and(|horizons| horizons.len() > 1);
-            Block { operator, range, horizon, standardised, several_horizons, targets, rows }
+            Block { operator, range, horizon, standardised, several_horizons, targets, targets_known, rows }
         })
         .collect();
     let steps = |block: &Block| block.horizon.parse::<u64>().unwrap_or(u64::MAX);
@@ -108,16 +117,18 @@ fn collect(samples: &[Sample]) -> BTreeMap<BlockKey, BTreeMap<RowKey, ByPartitio
 
 fn over_partitions(partitions: &ByPartition) -> Score {
     let events = partitions.values().map(|score| score.events).filter(|events| events.is_finite()).sum();
-    let means = std::array::from_fn(|stat| {
+    let mean = |stat: usize| {
         let known = partitions.values().filter(|score| score.events > 0.0 && !score.means[stat].is_nan());
         let (sum, weight) = known
             .fold((0.0, 0.0), |(sum, weight), score| (sum + score.events * score.means[stat], weight + score.events));
         if weight > 0.0 { sum / weight } else { f64::NAN }
-    });
+    };
+    // A mean of roots is not the root of a mean: squares are averaged, then the root is taken.
+    let means = std::array::from_fn(|stat| if stat == RMSE { mean(MSE).sqrt() } else { mean(stat) });
     Score { events, means }
 }
 
-fn over_targets(scores: impl Iterator<Item = (RowKey, Score)>) -> Vec<Row> {
+fn over_targets(scores: Vec<(RowKey, Score)>) -> Vec<Row> {
     let mut models: BTreeMap<String, Vec<Score>> = BTreeMap::new();
     for ((model, _), score) in scores {
         models.entry(model).or_default().push(score);
@@ -156,7 +167,8 @@ pub(crate) fn in_short(blocks: &[Block]) -> Option<String> {
 }
 
 impl Block {
-    /// Whether no event has been scored yet.
+    /// Whether no event has been scored yet. Events whose scores are not known count: a line of dashes says that they were
+    /// there.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.iter().all(|row| row.events == 0)
     }
@@ -165,7 +177,7 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::score;
+    use crate::testing::{score, standardised};
 
     fn line(blocks: &[Block]) -> Vec<String> {
         let row = |row: &Row| {
@@ -177,11 +189,7 @@ mod tests {
 
     #[test]
     fn partitions_are_weighted_by_their_events_and_targets_are_not() {
-        let mut samples = vec![Sample {
-            name: "forecast_standardised".into(),
-            labels: vec![("operator".into(), "f".into())],
-            value: 1.0,
-        }];
+        let mut samples = standardised("f");
         samples.extend(score("f", "p0", "f", "a", 1, "all", 10.0, 1.0));
         samples.extend(score("f", "p1", "f", "a", 1, "all", 30.0, 3.0));
         samples.extend(score("f", "p0", "f", "b", 1, "all", 5.0, 0.5));
@@ -190,6 +198,35 @@ mod tests {
         // (10 · 1 + 30 · 3) / 40 = 2.5 for target a; with 0.5 for target b the mean is 1.5.
         assert_eq!(line(&blocks), ["f - 40 1.500 1.500", "ar - 10 NaN NaN"]);
         assert_eq!(in_short(&blocks).as_deref(), Some("nll f 1.500"));
+    }
+
+    #[test]
+    fn the_rmse_of_partitions_is_the_root_of_their_mse_and_that_of_targets_a_mean() {
+        assert_eq!((STATS[MSE], STATS[RMSE]), ("mse", "rmse"));
+        let mut samples = standardised("f");
+        samples.extend(score("f", "p0", "f", "a", 1, "all", 10.0, 1.0));
+        samples.extend(score("f", "p1", "f", "a", 1, "all", 30.0, 3.0));
+        let of = |samples: &[Sample]| blocks(samples)[0].rows[0].means;
+        // (10 · 1² + 30 · 3²) / 40 = 7, whose root is 2.646; the mean of the roots would be 2.5.
+        assert_eq!(of(&samples)[MSE], 7.0);
+        assert!((of(&samples)[RMSE] - 2.645_751_311_064_590_7).abs() < 1e-15, "{}", of(&samples)[RMSE]);
+        // With a target b whose errors are 0.5: (7 + 0.25) / 2 and (2.646 + 0.5) / 2.
+        samples.extend(score("f", "p0", "f", "b", 1, "all", 5.0, 0.5));
+        assert_eq!(of(&samples)[MSE], 3.625);
+        assert!((of(&samples)[RMSE] - 1.572_875_655_532_295_4).abs() < 1e-15, "{}", of(&samples)[RMSE]);
+    }
+
+    #[test]
+    fn events_without_known_scores_are_still_events() {
+        let mut samples = standardised("f");
+        samples.extend(score("f", "p", "f", "constant", 1, "all", 100.0, f64::NAN));
+        let degenerate = blocks(&samples);
+        assert!(!degenerate[0].is_empty());
+        assert_eq!((degenerate[0].targets, degenerate[0].targets_known), (1, 0));
+        assert_eq!(line(&degenerate), ["f - 100 NaN NaN"]);
+        assert_eq!(in_short(&degenerate), None);
+        let none_yet = |n| score("f", "p", "f", "a", 1, "all", n, f64::NAN);
+        assert!(blocks(&none_yet(0.0))[0].is_empty() && blocks(&none_yet(f64::NAN))[0].is_empty());
     }
 
     #[test]

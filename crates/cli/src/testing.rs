@@ -2,8 +2,15 @@
 
 use sluicegate::Sample;
 
-/// The samples of one score of `n` events; every mean is `value`, but for coverages, which are one half.
-#[allow(clippy::too_many_arguments, reason = "one for each label")]
+/// The sample by which an operator says that its scores are in units of each target's deviation.
+pub(crate) fn standardised(operator: &str) -> Vec<Sample> {
+    let labels = vec![("operator".to_owned(), operator.to_owned())];
+    vec![Sample { name: "forecast_standardised".into(), labels, value: 1.0 }]
+}
+
+/// The samples of one score of `n` events whose errors are all `value`. NLL and CRPS are `value` too, coverages one half; all
+/// is NaN where `value` is.
+#[expect(clippy::too_many_arguments, reason = "one for each label")]
 pub(crate) fn score(
     operator: &str,
     partition: &str,
@@ -29,7 +36,13 @@ pub(crate) fn score(
         .into(),
         value,
     };
-    let mean = |stat: &str| if stat.starts_with("coverage") { 0.5 } else { value };
+    let mean = |stat: &str| match stat {
+        _ if value.is_nan() => f64::NAN,
+        "mse" => value * value,
+        "mae" | "rmse" => value.abs(),
+        coverage if coverage.starts_with("coverage") => 0.5,
+        _ => value,
+    };
     let means = crate::scores::STATS.iter().map(|stat| sample(stat, mean(stat)));
     means.chain([sample("n", n)]).collect()
 }

@@ -32,6 +32,8 @@ mod sink;
 mod snapshot;
 mod source;
 
+/// The Arrow that batches are made of, in the version they are made of it.
+pub use arrow;
 pub use batch::{Batch, BatchError, Offsets};
 pub use element::Element;
 pub use error::{BoxError, ConfigError};
@@ -44,9 +46,12 @@ pub use sink::{Sink, SinkConfig, SinkFactory};
 pub use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter};
 pub use source::{Progress, Reader, Source, SourceConfig};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What every component of one pipeline may know of it while it is being checked and built.
+///
+/// Sources are connected before sinks are bound, so a sink can see in time that it would write over what is read.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PipelineContext {
@@ -54,12 +59,70 @@ pub struct PipelineContext {
     pub name: String,
     /// The folder of the pipeline file; relative paths in settings start here.
     pub base_dir: PathBuf,
+    /// The name of the component that is being bound (`forecast` for `[operator.forecast]`); empty outside a pipeline.
+    pub component: String,
+    /// Files that are read, and folders that are written to, each with the component that does; shared by all of them.
+    claims: Arc<Mutex<Claims>>,
+}
+
+#[derive(Debug, Default)]
+struct Claims {
+    read: Vec<(PathBuf, String)>,
+    written: Vec<(PathBuf, String)>,
 }
 
 impl PipelineContext {
     /// A context for a pipeline called `name` whose relative paths start at `base_dir`.
     pub fn new(name: impl Into<String>, base_dir: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), base_dir: base_dir.into() }
+        Self { name: name.into(), base_dir: base_dir.into(), ..Self::default() }
+    }
+
+    /// The same for one of its components.
+    #[must_use]
+    pub fn for_component(&self, component: impl Into<String>) -> Self {
+        Self { component: component.into(), ..self.clone() }
+    }
+
+    /// Notes that the component reads a file.
+    pub fn claim_read(&self, file: &Path) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.read.push((absolute(file), self.component.clone()));
+    }
+
+    /// Notes that the component writes files into a folder.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] for the setting `path` when another component reads a file in that folder, or writes there too.
+    pub fn claim_written(&self, folder: &Path) -> Result<(), ConfigError> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = absolute(folder);
+        if let Some((file, reader)) = claims.read.iter().find(|(file, _)| file.parent() == Some(&folder)) {
+            let message = format!("`{reader}` reads {} in the folder that is to be written to", file.display());
+            return Err(ConfigError::new("path", message).help("write to another folder"));
+        }
+        if let Some((_, writer)) = claims.written.iter().find(|(other, _)| *other == folder) {
+            let message = format!("`{writer}` writes to the folder {} too", folder.display());
+            return Err(ConfigError::new("path", message).help("give each sink a folder of its own"));
+        }
+        claims.written.push((folder, self.component.clone()));
+        Ok(())
+    }
+}
+
+/// The same path for the same place, as far as it exists already.
+fn absolute(path: &Path) -> PathBuf {
+    let mut missing = PathBuf::new();
+    let mut existing = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    loop {
+        if let Ok(real) = existing.canonicalize() {
+            return if missing.as_os_str().is_empty() { real } else { real.join(missing) };
+        }
+        let (Some(parent), Some(name)) = (existing.parent().map(Path::to_owned), existing.file_name()) else {
+            return existing.join(missing);
+        };
+        let rest = std::mem::take(&mut missing);
+        missing = if rest.as_os_str().is_empty() { name.into() } else { Path::new(name).join(rest) };
+        existing = parent;
     }
 }
 
@@ -81,5 +144,23 @@ impl ShardContext {
     /// A context for the component called `component` on `partition`, publishing into `metrics`.
     pub fn new(partition: PartitionId, component: impl Into<String>, metrics: Metrics) -> Self {
         Self { partition, component: component.into(), metrics }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_read_from_or_written_to_already_cannot_be_written_to() {
+        let dir = std::env::temp_dir();
+        let context = PipelineContext::new("p", &dir);
+        context.for_component("in").claim_read(&dir.join("nowhere/a.parquet"));
+        let sink = context.for_component("out");
+        let refused = sink.claim_written(&dir.join("nowhere")).unwrap_err();
+        assert!(refused.message.contains("`in` reads"), "{refused}");
+        assert_eq!(sink.claim_written(&dir.join("free")), Ok(()));
+        let refused = context.for_component("second").claim_written(&dir.join("free")).unwrap_err();
+        assert!(refused.message.contains("`out` writes"), "{refused}");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
@@ -196,7 +196,7 @@ impl SnapshotWriter {
 /// Reads what a [`SnapshotWriter`] encoded, or any other safetensors file that names its tensors alike.
 #[derive(Debug, Clone)]
 pub struct SnapshotReader<'a> {
-    tensors: Rc<SafeTensors<'a>>,
+    tensors: Arc<SafeTensors<'a>>,
     prefix: String,
 }
 
@@ -238,13 +238,13 @@ impl<'a> SnapshotReader<'a> {
     /// When the bytes are damaged.
     pub fn parse_foreign(bytes: &'a [u8]) -> Result<Self, SnapshotError> {
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| SnapshotError::Damaged(error.to_string()))?;
-        Ok(Self { tensors: Rc::new(tensors), prefix: String::new() })
+        Ok(Self { tensors: Arc::new(tensors), prefix: String::new() })
     }
 
     /// The part of the snapshot that was written under `scope`.
     #[must_use]
     pub fn scope(&self, scope: &str) -> Self {
-        Self { tensors: Rc::clone(&self.tensors), prefix: format!("{}{scope}.", self.prefix) }
+        Self { tensors: Arc::clone(&self.tensors), prefix: format!("{}{scope}.", self.prefix) }
     }
 
     read_numbers!(

@@ -69,6 +69,19 @@ pub enum ModelError {
     /// A snapshot of other settings, or a damaged one.
     #[error(transparent)]
     Snapshot(#[from] sluicegate_core::SnapshotError),
+    /// A snapshot of an operator with other settings.
+    #[error(
+        "the snapshot was made with `{setting}` = {snapshot}, but here it is {here}; its state would mean something else. \
+         Restore it with the same setting, or start over without it"
+    )]
+    Settings {
+        /// The setting.
+        setting: &'static str,
+        /// Its value then.
+        snapshot: String,
+        /// Its value now.
+        here: String,
+    },
     /// A snapshot whose contents contradict each other or the settings.
     #[error("the snapshot cannot be restored: {0}")]
     Restore(String),

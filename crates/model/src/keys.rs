@@ -177,13 +177,20 @@ impl Keys {
     }
 
     /// Gives the keys of a snapshot the slots `0 ..` in their order; returns how many there are.
-    pub(crate) fn restore(&mut self, from: &SnapshotReader<'_>) -> Result<usize, ModelError> {
+    ///
+    /// # Errors
+    /// When they contradict each other or the `rows` that the shard has seen.
+    pub(crate) fn restore(&mut self, rows: i64, from: &SnapshotReader<'_>) -> Result<usize, ModelError> {
         let has_null = from.u8("has_null", &[1])?[0] != 0;
         let names = from.strings("names")?;
         let count = names.len() + usize::from(has_null);
         let events = from.i64("events", &[count])?;
         let last_rows = from.i64("last_row", &[count])?;
-        let evicted = from.i64("evicted", &[1])?[0] as u64;
+        let evicted = u64::try_from(from.i64("evicted", &[1])?[0]);
+        let seen = events.iter().all(|events| (1..=rows).contains(events));
+        let (true, true, Ok(evicted)) = (seen, last_rows.iter().all(|row| (0..rows).contains(row)), evicted) else {
+            return Err(ModelError::Restore("a key has other counts than the rows allow".into()));
+        };
         *self = Self { max_keys: self.max_keys, ttl_rows: self.ttl_rows, ..Self::new(None, None) };
         let all = has_null.then_some(None).into_iter().chain(names.iter().map(|name| Some(name.as_str())));
         for (key, events) in all.zip(events) {
@@ -242,7 +249,9 @@ mod tests {
         keys.snapshot(&keys.canonical_order(), &mut writer).unwrap();
         let bytes = writer.finish().unwrap();
         let mut restored = Keys::new(Some(3), None);
-        assert_eq!(restored.restore(&SnapshotReader::parse(&bytes).unwrap()).unwrap(), 3);
+        assert_eq!(restored.restore(4, &SnapshotReader::parse(&bytes).unwrap()).unwrap(), 3);
+        assert!(restored.restore(3, &SnapshotReader::parse(&bytes).unwrap()).is_err(), "row 3 was not seen yet");
+        assert_eq!(restored.restore(4, &SnapshotReader::parse(&bytes).unwrap()).unwrap(), 3);
         let slot = restored.to_evict(Some("new"), 9).unwrap();
         assert_eq!(restored.name(slot), None);
         assert_eq!(restored.see(Some("z"), 9), (2, 2));

@@ -64,4 +64,5 @@ pub use forecast::{Column, ForecastOperator};
 pub use parameters::{Layout, ParameterSpec};
 pub use predictor::Predictor;
 pub use random::Random;
+pub use sluicegate_score as score;
 pub use wave::{Dims, Wave};

@@ -25,6 +25,18 @@ pub enum Distribution {
 }
 
 impl Distribution {
+    /// The names of all families.
+    pub const FAMILIES: [&'static str; 2] = ["student-t", "gaussian"];
+
+    /// The distribution with the family, mean, scale and shape that another one gave, or `None` where there is none such.
+    pub fn from_parts(family: &str, mean: f64, scale: f64, shape: Option<f64>) -> Option<Distribution> {
+        match (family, shape) {
+            ("student-t", Some(df)) => Distribution::student_t(mean, scale, TShape::new(df)),
+            ("gaussian", None) => Distribution::gaussian(mean, scale),
+            _ => None,
+        }
+    }
+
     /// A Student's t, or `None` where [`StudentT::new`] gives none.
     pub fn student_t(location: f64, scale: f64, shape: TShape) -> Option<Distribution> {
         StudentT::new(location, scale, shape).map(Distribution::StudentT)
@@ -138,5 +150,22 @@ impl Distribution {
             Distribution::StudentT(t) => t.quantiles(),
             Distribution::Gaussian(g) => g.quantiles(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_is_made_again_from_its_parts() {
+        let all = [Distribution::student_t(1.0, 2.0, TShape::new(4.5)), Distribution::gaussian(-1.0, 0.5)];
+        for (distribution, family) in all.into_iter().flatten().zip(Distribution::FAMILIES) {
+            assert_eq!(distribution.family(), family);
+            let (mean, scale, shape) = (distribution.mean(), distribution.scale(), distribution.shape());
+            assert_eq!(Distribution::from_parts(family, mean, scale, shape), Some(distribution));
+        }
+        assert_eq!(Distribution::from_parts("student-t", 0.0, 1.0, None), None);
+        assert_eq!(Distribution::from_parts("mixture", 0.0, 1.0, None), None);
     }
 }

@@ -28,9 +28,9 @@ pub enum SinkError {
         /// What the encoder said.
         message: String,
     },
-    /// A directory with files of an earlier run, which are not to be touched.
+    /// A directory with files that may be those of an earlier run, which are not to be touched.
     #[error(
-        "{directory} holds {files} files of an earlier run, the first of them {first}; remove them, give another `path`, or set `existing` to \"replace\" or \"append\""
+        "{directory} holds {files} files that are called like those of this sink, the first of them {first}; move them away, give another `path`, or set `existing` to \"replace\" or \"append\""
     )]
     Occupied {
         /// The directory.
@@ -39,6 +39,14 @@ pub enum SinkError {
         files: usize,
         /// The name of the first.
         first: String,
+    },
+    /// A file of another program with a name that the run needs.
+    #[error(
+        "{path} has a name that this run needs, but it was not written by Sluicegate (or cannot be read), so it is not replaced; move it away, or give another `path`"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
     },
     /// A file that somebody else wrote during the run.
     #[error("{path} was written by somebody else during this run; give every sink and every run a `path` of its own")]

@@ -1,6 +1,6 @@
 //! Reading takes memory for pages and batches, not for row groups or files.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs::File;
 use std::sync::Arc;

@@ -138,7 +138,7 @@ impl Binder<'_> {
             let error = ConfigError::new("input", format!("`{input}` must come before `{}`", spec.name));
             return Err(spec.settings.locate(error).into());
         };
-        let (registry, table, context) = (self.registry, &spec.settings, &self.context);
+        let (registry, table, context) = (self.registry, &spec.settings, &self.context.for_component(&spec.name));
         let (taker, columns, placement) = match spec.kind {
             ComponentKind::Source | ComponentKind::Operator => {
                 let factory: Arc<dyn OperatorFactory> =
@@ -157,7 +157,8 @@ impl Binder<'_> {
     }
 
     fn bind_source(&mut self, spec: &ComponentSpec) -> Result<(), PipelineError> {
-        let mut source = self.registry.make_source(&spec.type_name, &spec.settings, &self.context)?;
+        let mut source =
+            self.registry.make_source(&spec.type_name, &spec.settings, &self.context.for_component(&spec.name))?;
         let partitions: Arc<[PartitionId]> = match source.partitions() {
             Ok(partitions) => partitions.into(),
             Err(source) => {

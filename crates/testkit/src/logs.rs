@@ -21,13 +21,29 @@ pub struct LogSpec {
     pub missing: f64,
     /// Share of the targets' values that are far off, NaN or infinite.
     pub hostile: f64,
+    /// Share of the rows whose key is null.
+    pub null_keys: f64,
+    /// Share of the rows whose time is null or lies before that of an earlier row.
+    pub odd_times: f64,
+    /// Further columns `x0`, `x1`, …: noise, of which a tenth is null.
+    pub inputs: usize,
     /// Seed.
     pub seed: u64,
 }
 
 impl Default for LogSpec {
     fn default() -> Self {
-        Self { rows: 500, keys: 5, targets: 1, missing: 0.0, hostile: 0.0, seed: 0 }
+        Self {
+            rows: 500,
+            keys: 5,
+            targets: 1,
+            missing: 0.0,
+            hostile: 0.0,
+            null_keys: 0.0,
+            odd_times: 0.0,
+            inputs: 0,
+            seed: 0,
+        }
     }
 }
 
@@ -61,13 +77,19 @@ impl LogSpec {
             Field::new("ts", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
             Field::new("key", DataType::Utf8, true),
         ];
-        fields.extend((0..self.targets).map(|target| Field::new(format!("y{target}"), DataType::Float64, true)));
+        let names = self.target_names().into_iter().chain(self.input_names());
+        fields.extend(names.map(|name| Field::new(name, DataType::Float64, true)));
         Roles { time: Some("ts".into()), key: Some("key".into()) }.mark(&Schema::new(fields))
     }
 
     /// The names of the target columns.
     pub fn target_names(&self) -> Vec<String> {
         (0..self.targets).map(|target| format!("y{target}")).collect()
+    }
+
+    /// The names of the further columns.
+    pub fn input_names(&self) -> Vec<String> {
+        (0..self.inputs).map(|input| format!("x{input}")).collect()
     }
 
     /// Makes the log: partition `log`, offsets from 0.
@@ -77,12 +99,22 @@ impl LogSpec {
         let mut steps = vec![0u32; self.keys.max(1)];
         let mut time = 1_700_000_000_000_000i64;
         let (mut times, mut keys) = (Vec::new(), Vec::new());
+        let mut inputs: Vec<Vec<Option<f64>>> = vec![Vec::new(); self.inputs];
         let mut columns: Vec<Vec<Option<f64>>> = vec![Vec::new(); self.targets];
         for _ in 0..self.rows {
             let key = (random.next() % self.keys.max(1) as u64) as usize;
             time += (random.next() % 5) as i64 * MICROS_PER_MINUTE;
-            times.push(time);
-            keys.push(format!("key-{key}"));
+            let odd = random.unit() < self.odd_times;
+            times.push(match (odd, random.next() % 2) {
+                (true, 0) => None,
+                (true, _) => Some(time - 90 * MICROS_PER_MINUTE),
+                (false, _) => Some(time),
+            });
+            keys.push((random.unit() >= self.null_keys).then(|| format!("key-{key}")));
+            for column in &mut inputs {
+                let value = random.noise();
+                column.push((random.unit() >= 0.1).then_some(value));
+            }
             steps[key] += 1;
             for (target, column) in columns.iter_mut().enumerate() {
                 let walk = &mut walks[key * self.targets + target];
@@ -104,7 +136,7 @@ impl LogSpec {
             Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),
             Arc::new(StringArray::from(keys)),
         ];
-        arrays.extend(columns.into_iter().map(|column| Arc::new(Float64Array::from(column)) as ArrayRef));
+        arrays.extend(columns.into_iter().chain(inputs).map(|column| Arc::new(Float64Array::from(column)) as ArrayRef));
         let records = RecordBatch::try_new(self.schema(), arrays).expect("the columns fit the schema");
         let offsets = Offsets::dense(Offset(0), self.rows).expect("few rows");
         Batch::new(PartitionId::new("log"), offsets, records).expect("as many offsets as rows")

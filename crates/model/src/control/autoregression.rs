@@ -1,14 +1,4 @@
-//! Linear autoregression, learned online by recursive least squares.
-//!
-//! Per key, target and horizon h, as of time t with the value of t included: the regressors f are the level (as the network
-//! sees it), the differences from now to `lags` events ago in units of the running scale S, a constant and the calendar; the
-//! regressand is z = (y_{t+h} − y_t)/S. When the label of step s = t − h arrives, with e = z − w·f limited to ±8
-//! (Plackett 1950, with forgetting λ):
-//!
-//! k = P f / (λ + f·P f),  w ← w + k e,  P ← (P − k (P f)ᵀ)/λ.
-//!
-//! Nothing is learned before the longest lag exists: from rows whose deviations are still settling, a limited e would let P
-//! shrink while w stays behind.
+//! Linear autoregression.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +6,7 @@ use sluicegate_core::{ConfigError, SnapshotReader, SnapshotWriter};
 use sluicegate_score::{Distribution, EwMeanSquare};
 
 use super::residual::Residual;
+use crate::config::no_repeats;
 use crate::error::ModelError;
 use crate::feature::squares;
 use crate::predictor::Predictor;
@@ -26,10 +17,12 @@ const DEGREES_OF_FREEDOM: f64 = 4.0;
 const ERROR_CLIP: f64 = 8.0;
 const LAG_CLIP: f64 = 20.0;
 const COVARIANCE_START: f64 = 100.0;
-/// Without excitation P grows as λ⁻ᵗ; its mean diagonal is held under this.
+/// Without excitation P grows as λ⁻ᵗ; each element of its diagonal is held under this.
 const COVARIANCE_MAX: f64 = 10.0 * COVARIANCE_START;
 /// Longer lags would make per-key memory large for a control.
 const LAG_MAX: usize = 10_000;
+/// Per-key memory grows with the square of their number.
+const LAGS_MAX: usize = 64;
 
 /// Settings of the autoregressive control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +49,13 @@ impl AutoregressionConfig {
         if self.lags.is_empty() || self.lags.iter().any(|lag| !(1..=LAG_MAX).contains(lag)) {
             return Err(ConfigError::new("lags", format!("must name at least one lag, each from 1 to {LAG_MAX}")));
         }
+        if self.lags.len() > LAGS_MAX {
+            return Err(ConfigError::new(
+                "lags",
+                format!("must name at most {LAGS_MAX} lags, not {}", self.lags.len()),
+            ));
+        }
+        no_repeats("lags", &self.lags)?;
         if !(self.forgetting > 0.5 && self.forgetting <= 1.0) {
             let message = format!("must be above 0.5 and at most 1, not {}", self.forgetting);
             return Err(ConfigError::new("forgetting", message).help("0.9998 forgets over some 5,000 events"));
@@ -64,7 +64,17 @@ impl AutoregressionConfig {
     }
 }
 
-/// See the [module](self).
+/// Linear autoregression, learned online by recursive least squares.
+///
+/// Per key, target and horizon h, as of time t with the value of t included: the regressors f are the level (as the network
+/// sees it), the differences from now to `lags` events ago in units of the running scale S, a constant and the calendar; the
+/// regressand is z = (y_{t+h} − y_t)/S. When the label of step s = t − h arrives, with e = z − w·f limited to ±8
+/// (Plackett 1950, with forgetting λ):
+///
+/// k = P f / (λ + f·P f),  w ← w + k e,  P ← (P − k (P f)ᵀ)/λ.
+///
+/// Nothing is learned before the longest lag exists: from rows whose deviations are still settling, a limited e would let P
+/// shrink while w stays behind.
 pub struct Autoregression {
     config: AutoregressionConfig,
     dims: Dims,
@@ -157,16 +167,19 @@ fn least_squares(
         *weight += gain * pf * error;
     }
     // P − k (P f)ᵀ = P − gain · (P f)(P f)ᵀ: each element depends on i·j symmetrically, so P stays symmetric exactly.
-    let mut trace = 0.0;
     for (i, row) in covariance.chunks_exact_mut(width).enumerate() {
         for (p, pf) in row.iter_mut().zip(scratch.iter()) {
             *p = (*p - gain * (scratch[i] * pf)) / forgetting;
         }
-        trace += row[i];
     }
-    let trace_max = COVARIANCE_MAX * width as f64;
-    if trace > trace_max {
-        covariance.iter_mut().for_each(|p| *p *= trace_max / trace);
+    // A regressor that is not excited is held alone; the others keep forgetting.
+    for i in 0..width {
+        let variance = covariance[i * width + i];
+        if variance > COVARIANCE_MAX {
+            let shrink = (COVARIANCE_MAX / variance).sqrt();
+            covariance[i * width..(i + 1) * width].iter_mut().for_each(|p| *p *= shrink);
+            covariance[i..].iter_mut().step_by(width).for_each(|p| *p *= shrink);
+        }
     }
 }
 
@@ -338,6 +351,8 @@ mod tests {
             least_squares(0.99, &[1.0, 0.0], 0.0, &mut weights, &mut covariance, &mut [0.0; 2]);
         }
         assert!(covariance.iter().all(|p| p.is_finite()));
-        assert!(covariance[0] + covariance[3] <= 2.0 * COVARIANCE_MAX * (1.0 + 1e-9));
+        assert!(covariance[3] <= COVARIANCE_MAX * (1.0 + 1e-9));
+        // The excited regressor forgets as if it were alone: its variance settles at (1 − λ)/1² instead of falling to 0.
+        assert!((covariance[0] - 0.01).abs() < 1e-3, "{covariance:?}");
     }
 }

@@ -32,6 +32,21 @@ pub(super) struct Factory {
 impl OperatorConfig for ForecastConfig {
     fn bind(self, input: &SchemaRef, pipeline: &PipelineContext) -> Result<Box<dyn OperatorFactory>, ConfigError> {
         self.validate()?;
+        if let Some(control) = self.controls.iter().find(|control| control.as_str() == pipeline.component) {
+            let name = control.as_str();
+            let message =
+                format!("the operator is called `{name}` like its control `{name}`, and rows say by name who forecast");
+            return Err(
+                ConfigError::new("controls", message).help("give the operator another name, or leave that control out")
+            );
+        }
+        if let Some(initial) = &self.model.initial {
+            let file = pipeline.base_dir.join(initial);
+            if let Err(error) = std::fs::File::open(&file) {
+                let message = format!("{} cannot be opened: {error}", file.display());
+                return Err(ConfigError::new("model.initial", message));
+            }
+        }
         let columns = Columns::find(&self, input)?;
         Ok(Box::new(Factory { config: self, columns, base_dir: pipeline.base_dir.clone() }))
     }

@@ -168,7 +168,10 @@ fn take(
     to: &DataType,
 ) -> Result<ArrayRef, ModelError> {
     let failed = |reason: String| ModelError::Column { column: name.clone(), offset, reason };
-    let array = records.columns().get(*place).ok_or_else(|| failed("is not in this batch".into()))?;
+    // By place where the columns are those it was bound to, else by name.
+    let is_it = records.schema_ref().fields().get(*place).is_some_and(|field| field.name() == name);
+    let array = if is_it { Some(records.column(*place)) } else { records.column_by_name(name) };
+    let array = array.ok_or_else(|| failed("is not in this batch".into()))?;
     cast(array, to).map_err(|error| failed(error.to_string()))
 }
 
@@ -176,7 +179,7 @@ fn take(
 fn take_time(records: &RecordBatch, column: &(String, usize), offset: i64) -> Result<Vec<Option<i64>>, ModelError> {
     let ticks = take(records, column, offset, &DataType::Int64)?;
     let of = records.schema();
-    let (per_micro, micros) = match of.field(column.1).data_type() {
+    let (per_micro, micros) = match of.field_with_name(&column.0)?.data_type() {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => (1000, 1),
         DataType::Timestamp(TimeUnit::Microsecond, _) => (1, 1),
         DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => (1, 1000),

@@ -13,6 +13,7 @@ mod operator;
 mod outstanding;
 mod run;
 mod scoreboard;
+mod settings;
 
 pub use layout::Column;
 pub use operator::ForecastOperator;

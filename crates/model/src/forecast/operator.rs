@@ -14,6 +14,7 @@ use super::layout::{Column, Layout, Plan};
 use super::outstanding::Outstanding;
 use super::run::Scratch;
 use super::scoreboard::Scoreboard;
+use super::settings::Settings;
 use crate::config::BadValuesConfig;
 use crate::duration::parse_micros;
 use crate::error::ModelError;
@@ -27,6 +28,8 @@ use crate::wave::Dims;
 const TABLE_ROWS: usize = 16_384;
 /// But at least so many events, so that waves over many keys stay wide.
 const EVENTS_MIN: usize = 512;
+/// And never more than this many forecasts, whatever the number of targets and horizons.
+const CELLS_MAX: usize = 1 << 18;
 
 /// Forecasts every event of one partition, and learns. See [`ForecastConfig`](crate::ForecastConfig).
 pub struct ForecastOperator {
@@ -34,7 +37,7 @@ pub struct ForecastOperator {
     pub(super) dims: Dims,
     pub(super) columns: Columns,
     pub(super) bad_values: BadValuesConfig,
-    pub(super) update_rows: u64,
+    pub(super) settings: Settings,
     /// Rows seen so far: the index of the next one.
     pub(super) rows: i64,
     pub(super) keys: Keys,
@@ -92,7 +95,7 @@ impl ForecastOperator {
             partition: shard.partition.clone(),
             columns: factory.columns.clone(),
             bad_values: config.bad_values,
-            update_rows: config.model.update_rows(),
+            settings: Settings::of(config),
             rows: 0,
             keys: Keys::new(config.max_keys, config.ttl_events),
             features: Features::new(config.features.clone(), dims.clone(), interval),
@@ -104,7 +107,7 @@ impl ForecastOperator {
             models,
             dims,
             counters,
-            scratch: Scratch::default(),
+            scratch: Scratch::for_slots(0),
         })
     }
 
@@ -122,10 +125,15 @@ impl ForecastOperator {
         }
     }
 
+    /// Keys that were new, and keys evicted.
+    fn seen(&self) -> [u64; 2] {
+        [self.keys.len() as u64 + self.keys.evicted(), self.keys.evicted()]
+    }
+
     fn publish(&mut self) {
         self.scoreboard.publish();
+        let seen = self.seen();
         let Counters { keys, evicted, product, published, .. } = &mut self.counters;
-        let seen = [self.keys.len() as u64 + self.keys.evicted(), self.keys.evicted()];
         for ((counter, now), before) in [keys, evicted].into_iter().zip(seen).zip(published.iter_mut()) {
             counter.add(now - std::mem::replace(before, now));
         }
@@ -142,7 +150,8 @@ impl Operator for ForecastOperator {
             return Err(ModelError::WrongPartition { expected, found }.into());
         }
         let events = self.columns.decode(&batch, self.bad_values, &self.counters.bad)?;
-        let step = (TABLE_ROWS / self.layout.rows_per_event()).max(EVENTS_MIN);
+        let cells = self.dims.outputs() * self.shown.len();
+        let step = (TABLE_ROWS / self.layout.rows_per_event()).max(EVENTS_MIN).min(CELLS_MAX / cells).max(1);
         for from in (0..events.len()).step_by(step) {
             let to = (from + step).min(events.len());
             let first_row = self.rows;
@@ -163,6 +172,7 @@ impl Operator for ForecastOperator {
 
     fn snapshot(&self, to: &mut SnapshotWriter) -> Result<(), BoxError> {
         let order = self.keys.canonical_order();
+        to.scope("settings", |to| self.settings.snapshot(to))?;
         to.i64("rows", &[1], &[self.rows])?;
         to.scope("keys", |to| self.keys.snapshot(&order, to))?;
         to.scope("features", |to| self.features.snapshot(&order, to))?;
@@ -178,8 +188,12 @@ impl Operator for ForecastOperator {
     }
 
     fn restore(&mut self, from: &SnapshotReader<'_>) -> Result<(), BoxError> {
+        self.settings.restore(&from.scope("settings"))?;
         self.rows = from.i64("rows", &[1])?[0];
-        let keys = self.keys.restore(&from.scope("keys"))?;
+        if self.rows < 0 {
+            return Err(ModelError::Restore("it counts fewer than no rows".into()).into());
+        }
+        let keys = self.keys.restore(self.rows, &from.scope("keys"))?;
         self.features.restore(keys, &from.scope("features"))?;
         self.outstanding.restore(keys, &from.scope("outstanding"))?;
         self.scoreboard.restore(&from.scope("scores"))?;
@@ -190,7 +204,12 @@ impl Operator for ForecastOperator {
             model.restore(keys, &from.scope(&scope(place)))?;
         }
         self.scratch = Scratch::for_slots(keys);
-        self.publish();
+        // Counters count what happens in this process; what the snapshot counted before is not counted again.
+        self.counters.published = self.seen();
+        for ((_, published), (_, now)) in self.counters.product.iter_mut().zip(self.models[0].counters()) {
+            *published = now;
+        }
+        self.scoreboard.publish();
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::error::ModelError;
 use crate::feature::Event;
 use crate::wave::Wave;
 
-/// Memory that is used again from wave to wave.
+/// Memory that is used again from wave to wave. Stamps start at 1, so that 0 is none.
 #[derive(Default)]
 pub(super) struct Scratch {
     wave: Wave,
@@ -26,6 +26,8 @@ pub(super) struct Scratch {
     /// How many rows of a slot are in the group so far; valid where the stamp is that of the group.
     occurrences: Vec<(u64, usize)>,
     stamp: u64,
+    /// The stamp of the group that a slot's last row was put into.
+    in_group: Vec<u64>,
     /// Where the key of a slot is among those of the run; valid where the stamp is that of the run.
     key_places: Vec<(u64, i32)>,
     run: u64,
@@ -34,7 +36,8 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Room for so many slots.
     pub(super) fn for_slots(slots: usize) -> Self {
-        Self { occurrences: vec![(0, 0); slots], key_places: vec![(0, 0); slots], ..Self::default() }
+        let (occurrences, key_places) = (vec![(0, 0); slots], vec![(0, 0); slots]);
+        Self { occurrences, key_places, in_group: vec![0; slots], stamp: 1, ..Self::default() }
     }
 }
 
@@ -70,7 +73,10 @@ impl ForecastOperator {
         for at in from..to {
             let (index, key) = (self.rows, events.key(at));
             while let Some(slot) = self.keys.to_evict(key, index) {
-                self.forecast_group(&mut group, events, from, &mut issue)?;
+                // Rows of the evicted key that wait in the group need its memory; other keys' do not.
+                if self.scratch.in_group[slot] == self.scratch.stamp {
+                    self.forecast_group(&mut group, events, from, &mut issue)?;
+                }
                 self.evict(slot);
             }
             let (slot, event) = self.keys.see(key, index);
@@ -84,12 +90,13 @@ impl ForecastOperator {
             issue.key_of.push(*place);
             due |= self.models.iter().any(|model| model.falls_due(event));
             let row = Row { at, index, slot, event };
-            let closes = (index as u64 + 1).is_multiple_of(self.update_rows);
+            let closes = (index as u64 + 1).is_multiple_of(self.settings.update_rows());
             if closes && due {
                 self.forecast_group(&mut group, events, from, &mut issue)?;
                 self.learn_at(row, events, from, &mut issue)?;
                 due = false;
             } else {
+                self.scratch.in_group[slot] = self.scratch.stamp;
                 group.push(row);
             }
         }
@@ -104,6 +111,7 @@ impl ForecastOperator {
             let slots = slots.next_power_of_two();
             self.scratch.occurrences.resize(slots, (0, 0));
             self.scratch.key_places.resize(slots, (0, 0));
+            self.scratch.in_group.resize(slots, 0);
             self.features.reserve(slots);
             self.outstanding.reserve(slots);
             self.combination.iter_mut().for_each(|combination| combination.reserve(slots));
@@ -128,8 +136,8 @@ impl ForecastOperator {
         from: usize,
         issue: &mut Issue,
     ) -> Result<(), ModelError> {
-        self.scratch.stamp += 1;
         let stamp = self.scratch.stamp;
+        self.scratch.stamp += 1;
         let mut waves: Vec<Vec<Row>> = Vec::new();
         for row in group.drain(..) {
             let (of_group, seen) = &mut self.scratch.occurrences[row.slot];

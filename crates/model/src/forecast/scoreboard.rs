@@ -1,7 +1,7 @@
 //! Scores summed up while running, and published as metrics.
 
 use sluicegate_core::{Gauge, ShardContext, SnapshotReader, SnapshotWriter};
-use sluicegate_score::{INTERVALS, Score, Tally};
+use sluicegate_score::{Score, Tally};
 
 use super::layout::Plan;
 use crate::config::ScoresConfig;
@@ -92,34 +92,33 @@ impl Scoreboard {
         self.tallies[range * cells + place].add(score);
     }
 
-    /// A tally in the units it is shown in.
-    fn shown(&self, place: usize) -> Tally {
+    /// A tally in the units it is shown in; `None` where the target has no deviation to show it in.
+    fn shown(&self, place: usize) -> Option<Tally> {
         let tally = self.tallies[place];
         if self.config.standardise_rows.is_none() {
-            return tally;
+            return Some(tally);
         }
         let target = place % (self.targets * self.per_target) / self.per_target;
         let [n, _, squares] = self.first[target];
-        tally.standardised((squares / n).sqrt()).unwrap_or_default()
+        tally.standardised((squares / n).sqrt())
     }
 
     pub(super) fn publish(&self) {
         let cells = self.targets * self.per_target;
         let first = if self.config.from > 0 { LEARNING } else { SCORED };
-        let shown = (first * cells..2 * cells).map(|place| self.shown(place));
-        for (tally, gauges) in shown.zip(self.gauges.chunks_exact(STATS.len())) {
-            let coverage = |interval| tally.coverage(interval);
-            debug_assert_eq!(INTERVALS.len(), 3);
+        for (place, gauges) in (first * cells..2 * cells).zip(self.gauges.chunks_exact(STATS.len())) {
+            let shown = self.shown(place);
+            let stat = |of: fn(&Tally) -> Option<f64>| shown.as_ref().and_then(of);
             let stats = [
-                Some(tally.n() as f64),
-                tally.mean_nll(),
-                tally.mean_crps(),
-                tally.mae(),
-                tally.mse(),
-                tally.rmse(),
-                coverage(0),
-                coverage(1),
-                coverage(2),
+                Some(self.tallies[place].n() as f64),
+                stat(Tally::mean_nll),
+                stat(Tally::mean_crps),
+                stat(Tally::mae),
+                stat(Tally::mse),
+                stat(Tally::rmse),
+                stat(|tally| tally.coverage(0)),
+                stat(|tally| tally.coverage(1)),
+                stat(|tally| tally.coverage(2)),
             ];
             for (gauge, stat) in gauges.iter().zip(stats) {
                 gauge.set(stat.unwrap_or(f64::NAN));

@@ -3,16 +3,18 @@
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::pending::Window;
-use super::{Network, Parts};
+use super::{Network, Parts, restored_count};
 use crate::cell::Windows;
 use crate::error::ModelError;
 use crate::optimizer::{Optimizer, norm};
 use crate::parameters::Layout;
 
 /// After so many steps skipped in a row the parameters go back to the last good copy.
-const SKIPS_MAX: u64 = 3;
+pub(super) const SKIPS_MAX: u64 = 3;
 /// Steps from one good copy to the next.
-const COPY_STEPS: u64 = 1000;
+pub(super) const COPY_STEPS: u64 = 1000;
+/// What [`Learner::counts`] counts.
+const COUNTS: [&str; 6] = ["steps", "windows", "windows_dropped", "skipped", "rollbacks", "skipped_in_a_row"];
 
 /// Counts, and the last good copy of parameters and moments.
 pub(super) struct Learner {
@@ -24,6 +26,7 @@ pub(super) struct Learner {
     skipped_in_a_row: u64,
     good_values: Vec<f32>,
     good_optimizer: Box<dyn Optimizer>,
+    /// Scratch of a step.
     gradient: Vec<f32>,
 }
 
@@ -38,17 +41,17 @@ impl Learner {
             skipped_in_a_row: 0,
             good_values: values.to_vec(),
             good_optimizer: optimizer.boxed_clone(),
-            gradient: vec![0.0; values.len()],
+            gradient: Vec::new(),
         }
     }
 
-    fn counts(&self) -> [i64; 6] {
+    fn counts(&self) -> [i64; COUNTS.len()] {
         [self.steps, self.windows, self.windows_dropped, self.skipped, self.rollbacks, self.skipped_in_a_row]
             .map(|count| count as i64)
     }
 
     pub(super) fn snapshot(&self, layout: &Layout, to: &mut SnapshotWriter) -> Result<(), ModelError> {
-        to.i64("counts", &[6], &self.counts())?;
+        to.i64("counts", &[COUNTS.len()], &self.counts())?;
         to.scope("good.parameters", |to| layout.write(&self.good_values, to))?;
         Ok(to.scope("good.optimizer", |to| self.good_optimizer.snapshot(layout, to))?)
     }
@@ -59,10 +62,10 @@ impl Learner {
         optimizer: &dyn Optimizer,
         from: &SnapshotReader<'_>,
     ) -> Result<(), ModelError> {
-        let counts = from.i64("counts", &[6])?;
-        let count = |index: usize| counts[index] as u64;
-        (self.steps, self.windows, self.windows_dropped) = (count(0), count(1), count(2));
-        (self.skipped, self.rollbacks, self.skipped_in_a_row) = (count(3), count(4), count(5));
+        let counts = from.i64("counts", &[COUNTS.len()])?;
+        let count = |index: usize| restored_count(COUNTS[index], counts[index]);
+        (self.steps, self.windows, self.windows_dropped) = (count(0)?, count(1)?, count(2)?);
+        (self.skipped, self.rollbacks, self.skipped_in_a_row) = (count(3)?, count(4)?, count(5)?);
         self.good_values = layout.read(&from.scope("good.parameters"))?;
         self.good_optimizer = optimizer.boxed_clone();
         self.good_optimizer.restore(layout, &from.scope("good.optimizer"))?;
@@ -70,22 +73,20 @@ impl Learner {
     }
 }
 
-/// What the windows of one length added up to.
-#[derive(Default)]
+/// What windows add up to, beside their gradient.
+#[derive(Debug, Default)]
 struct Sums {
+    /// Labels learned from.
     terms: u64,
-    dropped: u64,
+    loss: f64,
+    /// Norm of the gradient of the mean loss.
+    length: f64,
 }
 
-/// Windows of one length after the forward pass.
-struct Forward {
-    group: Vec<Window>,
-    /// Rows of the batch, empty ones included.
-    count: usize,
-    /// `[every, count, hidden]`.
-    unrolled: Vec<f32>,
-    /// `[every, count, raw numbers]`.
-    raw: Vec<f32>,
+impl Sums {
+    fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.length.is_finite()
+    }
 }
 
 /// Batches are filled up with empty windows to few different sizes, since libtorch prepares its kernels anew for each size.
@@ -95,90 +96,107 @@ fn padded(count: usize) -> usize {
 
 impl Network {
     /// Learns from all windows that fell due, in log order, and forgets them. The loss is the mean over all labels.
+    ///
+    /// Windows whose own loss or gradient is not finite are dropped and counted, and the state of their key is reset; the step
+    /// is the one that the others alone would have made.
     pub(super) fn take_step(&mut self) -> Result<(), ModelError> {
-        let windows = self.pending.in_log_order();
+        let mut windows = self.pending.in_log_order();
         if windows.is_empty() {
             return Ok(());
         }
+        self.learner.windows += windows.len() as u64;
         let mut gradient = std::mem::take(&mut self.learner.gradient);
-        gradient.fill(0.0);
+        let mut broken = Vec::new();
+        let mut sums = self.mean_gradient(&windows, &mut gradient)?;
+        if !sums.is_finite() {
+            self.find_broken(&windows, &mut gradient, &mut broken)?;
+            self.drop_windows(&broken);
+            windows.retain(|window| broken.binary_search_by_key(&window.row, |broken| broken.row).is_err());
+            sums = self.mean_gradient(&windows, &mut gradient)?;
+        }
+        self.pending.clear();
+        if sums.terms > 0 || !broken.is_empty() {
+            self.apply(&mut gradient, &sums)?;
+        }
+        self.learner.gradient = gradient;
+        Ok(())
+    }
+
+    /// Collects the windows whose own loss or gradient is not finite, in the order given. It looks at ever smaller halves: a
+    /// number that is not finite stays so in every sum that it is part of, so a half whose sums are finite holds none.
+    fn find_broken(
+        &mut self,
+        windows: &[Window],
+        gradient: &mut Vec<f32>,
+        broken: &mut Vec<Window>,
+    ) -> Result<(), ModelError> {
+        if self.mean_gradient(windows, gradient)?.is_finite() {
+            return Ok(());
+        }
+        if let [window] = windows {
+            broken.push(*window);
+            return Ok(());
+        }
+        let (first, second) = windows.split_at(windows.len() / 2);
+        self.find_broken(first, gradient, broken)?;
+        self.find_broken(second, gradient, broken)
+    }
+
+    /// Counts windows that cannot be learned from, and resets the state of those of their keys that are still there.
+    fn drop_windows(&mut self, broken: &[Window]) {
+        self.learner.windows_dropped += broken.len() as u64;
+        let is_here = |(slot, generation): &(usize, u64)| self.memory.generation(*slot) == *generation;
+        let mut owners: Vec<(usize, u64)> = broken.iter().filter_map(|window| window.owner).filter(is_here).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        owners.iter().for_each(|(slot, _)| self.memory.reset_state(*slot));
+        self.states_reset += owners.len() as u64;
+    }
+
+    /// Overwrites `gradient` with that of the mean loss over all labels of the windows.
+    fn mean_gradient(&mut self, windows: &[Window], gradient: &mut Vec<f32>) -> Result<Sums, ModelError> {
+        gradient.clear();
+        gradient.resize(self.values.len(), 0.0);
         let mut sums = Sums::default();
         let mut lengths: Vec<usize> = windows.iter().map(|window| window.steps).collect();
         lengths.sort_unstable();
         lengths.dedup();
         for steps in lengths {
             let group: Vec<Window> = windows.iter().filter(|window| window.steps == steps).copied().collect();
-            self.add_gradient(group, &mut gradient, &mut sums)?;
+            self.add_gradient(&group, gradient, &mut sums)?;
         }
-        self.learner.windows += windows.len() as u64;
-        self.learner.windows_dropped += sums.dropped;
-        self.pending.clear();
-        if sums.terms > 0 || sums.dropped > 0 {
-            self.apply(&mut gradient, sums.terms)?;
-        }
-        self.learner.gradient = gradient;
-        Ok(())
+        let mean = 1.0 / sums.terms.max(1) as f32;
+        gradient.iter_mut().for_each(|g| *g *= mean);
+        sums.length = norm(gradient);
+        Ok(sums)
     }
 
-    /// Adds the gradient of the summed loss of windows of one length.
-    fn add_gradient(&mut self, group: Vec<Window>, gradient: &mut [f32], sums: &mut Sums) -> Result<(), ModelError> {
-        let every = self.learning.every;
+    /// Adds loss and gradient of windows of one length.
+    fn add_gradient(&mut self, group: &[Window], gradient: &mut [f32], sums: &mut Sums) -> Result<(), ModelError> {
         let (hidden, outputs, width) = (self.shape.hidden, self.dims.outputs(), self.linear.outputs);
-        let Some(Forward { group, count, unrolled, raw }) = self.forward(group, sums)? else { return Ok(()) };
+        let batch = self.gather(group);
+        let unrolled = self.cell.unroll(&batch)?;
         let mut d_hidden = vec![0.0; unrolled.len()];
-        let mut d_raw = vec![0.0; width];
+        let (mut raw, mut d_raw) = (vec![0.0; width], vec![0.0; width]);
         let (cell_gradient, head_gradient) = gradient.split_at_mut(self.places.cell);
         let (d_weight, rest) = head_gradient.split_at_mut(width * hidden);
         let (d_bias, d_own) = rest.split_at_mut(width);
-        let Parts { weight, own, .. } = self.parts();
+        let Parts { weight, bias, own } = self.parts();
         for (index, window) in group.iter().enumerate() {
-            for (step, labels) in self.pending.labels(window, every).chunks_exact(outputs).enumerate() {
+            for (step, labels) in self.pending.labels(window).chunks_exact(outputs).enumerate() {
                 let terms = labels.iter().filter(|label| !label.is_nan()).count();
                 if terms == 0 {
                     continue;
                 }
                 sums.terms += terms as u64;
-                let row = step * count + index;
-                self.head.loss(own, &raw[row * width..][..width], labels, &mut d_raw, d_own);
-                let (h, d_h) = (&unrolled[row * hidden..][..hidden], &mut d_hidden[row * hidden..][..hidden]);
+                let at = (step * batch.count + index) * hidden;
+                let (h, d_h) = (&unrolled[at..][..hidden], &mut d_hidden[at..][..hidden]);
+                self.linear.forward(weight, bias, h, &mut raw);
+                sums.loss += self.head.loss(own, &raw, labels, &mut d_raw, d_own);
                 self.linear.backward(weight, h, &d_raw, d_weight, d_bias, d_h);
             }
         }
         self.cell.backward(&d_hidden, cell_gradient)
-    }
-
-    /// Runs windows of one length forward. Those that give numbers that are not finite are dropped, counted, and the state
-    /// of their key is reset; they would spoil the others' gradient. `None` when none is left.
-    fn forward(&mut self, mut group: Vec<Window>, sums: &mut Sums) -> Result<Option<Forward>, ModelError> {
-        let (hidden, width, every) = (self.shape.hidden, self.linear.outputs, self.learning.every);
-        while !group.is_empty() {
-            let batch = self.gather(&group);
-            let count = batch.count;
-            let unrolled = self.cell.unroll(&batch)?;
-            let mut raw = vec![0.0; every * count * width];
-            let Parts { weight, bias, .. } = self.parts();
-            for (h, raw) in unrolled.chunks_exact(hidden).zip(raw.chunks_exact_mut(width)) {
-                self.linear.forward(weight, bias, h, raw);
-            }
-            let finite = |index: usize| {
-                let mut rows = (0..every).map(|step| &raw[(step * count + index) * width..][..width]);
-                rows.all(|raw| raw.iter().all(|value| value.is_finite()))
-            };
-            let broken: Vec<Window> =
-                group.iter().enumerate().filter(|(index, _)| !finite(*index)).map(|(_, window)| *window).collect();
-            if broken.is_empty() {
-                return Ok(Some(Forward { group, count, unrolled, raw }));
-            }
-            sums.dropped += broken.len() as u64;
-            group.retain(|window| broken.iter().all(|broken| broken.row != window.row));
-            for (slot, generation) in broken.iter().filter_map(|window| window.owner) {
-                if self.memory.generation(slot) == generation {
-                    self.memory.reset_state(slot);
-                    self.states_reset += 1;
-                }
-            }
-        }
-        Ok(None)
     }
 
     /// The windows of one length as a batch.
@@ -203,12 +221,9 @@ impl Network {
         batch
     }
 
-    /// Moves the parameters along the mean gradient, or counts a skipped step if it is not finite.
-    fn apply(&mut self, gradient: &mut [f32], terms: u64) -> Result<(), ModelError> {
-        let mean = 1.0 / terms as f32;
-        gradient.iter_mut().for_each(|g| *g *= mean);
-        let length = norm(gradient);
-        if terms == 0 || !length.is_finite() {
+    /// Moves the parameters along the gradient, or counts a skipped step if there is none to move along.
+    fn apply(&mut self, gradient: &mut [f32], sums: &Sums) -> Result<(), ModelError> {
+        if sums.terms == 0 || !sums.is_finite() {
             self.learner.skipped += 1;
             self.learner.skipped_in_a_row += 1;
             if self.learner.skipped_in_a_row >= SKIPS_MAX {
@@ -218,8 +233,8 @@ impl Network {
         }
         self.learner.skipped_in_a_row = 0;
         let clip = self.learning.optimizer.clip_norm;
-        if clip > 0.0 && length > clip {
-            let scale = (clip / length) as f32;
+        if clip > 0.0 && sums.length > clip {
+            let scale = (clip / sums.length) as f32;
             gradient.iter_mut().for_each(|g| *g *= scale);
         }
         let rate = self.schedule.rate(self.learner.steps);
@@ -233,12 +248,12 @@ impl Network {
         self.load()
     }
 
+    /// Goes back to the last good copy. States need nothing here: one that is not finite is never stored.
     fn roll_back(&mut self) -> Result<(), ModelError> {
         self.learner.rollbacks += 1;
         self.learner.skipped_in_a_row = 0;
         self.values.copy_from_slice(&self.learner.good_values);
         self.optimizer = self.learner.good_optimizer.boxed_clone();
-        self.states_reset += self.memory.reset_broken_states();
         self.load()
     }
 }

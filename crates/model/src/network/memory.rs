@@ -98,14 +98,6 @@ impl Memory {
         self.starts.clear(slot);
     }
 
-    /// Resets every state that is not finite; how many there were.
-    pub(super) fn reset_broken_states(&mut self) -> u64 {
-        let broken = |slot: &usize| !self.states.row(*slot).iter().all(|value| value.is_finite());
-        let slots: Vec<usize> = (0..self.generations.len()).filter(broken).collect();
-        slots.iter().for_each(|slot| self.reset_state(*slot));
-        slots.len() as u64
-    }
-
     /// The labels that event `event` gives to earlier steps: `differences[k]` is the value now less the level at the step.
     pub(super) fn label(&mut self, slot: usize, event: u64, differences: &[f64], dims: &Dims) {
         let scales = self.scales.row(slot);

@@ -10,6 +10,8 @@
 mod learner;
 mod memory;
 mod pending;
+#[cfg(test)]
+mod tests;
 
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_score::Distribution;
@@ -91,19 +93,20 @@ impl Network {
     ) -> Result<Self, ModelError> {
         let linear = Linear { hidden: shape.hidden, outputs: head.raw_width() * dims.outputs() };
         let mut specs = shape.parameters();
+        let cell_len = specs.iter().map(ParameterSpec::len).sum();
         specs.push(ParameterSpec::new("head.weight", [linear.outputs, linear.hidden]));
         specs.push(ParameterSpec::new("head.bias", [linear.outputs]));
         specs.extend(head.own_parameters());
         let layout = Layout::new(specs);
         let mut values = vec![0.0; layout.len()];
-        let end = |name: &str| layout.range(name).end;
-        let places = Places { cell: end("bias_hh_l0"), weight: end("head.weight"), bias: end("head.bias") };
+        let weight = cell_len + linear.outputs * linear.hidden;
+        let places = Places { cell: cell_len, weight, bias: weight + linear.outputs };
         shape.init(&mut Random::new(seed), &mut values[..places.cell]);
         head.init(&mut values[places.bias..]);
         let optimizer = learning.optimizer.build(values.len());
         let mut network = Self {
             memory: Memory::new(&dims, shape, &learning),
-            pending: Pending::new(shape, dims.outputs()),
+            pending: Pending::new(shape, dims.outputs(), &learning),
             learner: Learner::new(&values, optimizer.as_ref()),
             schedule: learning.optimizer.schedule(),
             dims,
@@ -164,6 +167,11 @@ impl Network {
     fn complete(&self, event: u64) -> u64 {
         (event + 1).saturating_sub(self.dims.horizon_max() as u64)
     }
+}
+
+/// A count as it stands in a snapshot.
+fn restored_count(name: &str, count: i64) -> Result<u64, ModelError> {
+    u64::try_from(count).map_err(|_| ModelError::Restore(format!("the count `{name}` is {count}")))
 }
 
 impl Predictor for Network {
@@ -258,7 +266,7 @@ impl Predictor for Network {
         self.learner.restore(&self.layout, self.optimizer.as_ref(), &from.scope("learner"))?;
         self.memory.restore(keys, &from.scope("memory"))?;
         self.pending.restore(keys, &self.memory, &from.scope("pending"))?;
-        self.states_reset = from.i64("states_reset", &[1])?[0] as u64;
+        self.states_reset = restored_count("states_reset", from.i64("states_reset", &[1])?[0])?;
         self.load()
     }
 }

@@ -2,9 +2,13 @@
 
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
+use super::Learning;
 use super::memory::Memory;
 use crate::cell::CellShape;
 use crate::error::ModelError;
+
+/// Stands in a snapshot for the owner of a window whose key was evicted.
+const EVICTED: i64 = -1;
 
 /// One waiting window; its numbers lie in the arrays of [`Pending`].
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +27,11 @@ pub(super) struct Window {
 /// Copies of due windows, so that they outlive the memory they were taken from.
 pub(super) struct Pending {
     shape: CellShape,
-    outputs: usize,
+    /// Labels of a window: k1 · K.
+    labels_len: usize,
+    /// k1 and k2.
+    every: usize,
+    window: usize,
     windows: Vec<Window>,
     inputs: Vec<f32>,
     states: Vec<f32>,
@@ -31,9 +39,17 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(shape: CellShape, outputs: usize) -> Self {
-        let empty = Vec::new;
-        Self { shape, outputs, windows: Vec::new(), inputs: empty(), states: empty(), labels: empty() }
+    pub(super) fn new(shape: CellShape, outputs: usize, learning: &Learning) -> Self {
+        Self {
+            shape,
+            labels_len: learning.every * outputs,
+            every: learning.every,
+            window: learning.window,
+            windows: Vec::new(),
+            inputs: Vec::new(),
+            states: Vec::new(),
+            labels: Vec::new(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -66,8 +82,8 @@ impl Pending {
     }
 
     /// `[every, K]`.
-    pub(super) fn labels(&self, window: &Window, every: usize) -> &[f32] {
-        &self.labels[window.labels_at..][..every * self.outputs]
+    pub(super) fn labels(&self, window: &Window) -> &[f32] {
+        &self.labels[window.labels_at..][..self.labels_len]
     }
 
     pub(super) fn clear(&mut self) {
@@ -77,27 +93,26 @@ impl Pending {
         self.labels.clear();
     }
 
-    /// Writes the windows in log order; an owner as its place among `slots`, −1 for one that was evicted.
+    /// Writes the windows in log order; an owner as its place among `slots`.
     pub(super) fn snapshot(&self, slots: &[usize], memory: &Memory, to: &mut SnapshotWriter) -> Result<(), ModelError> {
         let windows = self.in_log_order();
-        let mut place_of = vec![-1i64; slots.iter().max().map_or(0, |slot| slot + 1)];
+        let mut place_of = vec![EVICTED; slots.iter().max().map_or(0, |slot| slot + 1)];
         for (place, slot) in slots.iter().enumerate() {
             place_of[*slot] = place as i64;
         }
         let owner = |window: &Window| match window.owner {
             Some((slot, generation)) if memory.generation(slot) == generation => {
-                place_of.get(slot).copied().unwrap_or(-1)
+                place_of.get(slot).copied().unwrap_or(EVICTED)
             }
-            _ => -1,
+            _ => EVICTED,
         };
-        let every = if windows.is_empty() { 0 } else { self.labels.len() / windows.len() / self.outputs };
         let count = [windows.len()];
         to.i64("row", &count, &windows.iter().map(|window| window.row).collect::<Vec<_>>())?;
         to.i64("owner", &count, &windows.iter().map(owner).collect::<Vec<_>>())?;
         to.i64("steps", &count, &windows.iter().map(|window| window.steps as i64).collect::<Vec<_>>())?;
         let inputs: Vec<f32> = windows.iter().flat_map(|window| self.inputs(window)).copied().collect();
         let states: Vec<f32> = windows.iter().flat_map(|window| self.state(window)).copied().collect();
-        let labels: Vec<f32> = windows.iter().flat_map(|window| self.labels(window, every)).copied().collect();
+        let labels: Vec<f32> = windows.iter().flat_map(|window| self.labels(window)).copied().collect();
         to.f32("inputs", &[inputs.len()], &inputs)?;
         to.f32("states", &[states.len()], &states)?;
         Ok(to.f32("labels", &[labels.len()], &labels)?)
@@ -109,31 +124,36 @@ impl Pending {
         memory: &Memory,
         from: &SnapshotReader<'_>,
     ) -> Result<(), ModelError> {
-        let damaged = || ModelError::Restore("the waiting windows contradict each other".into());
-        let count = from.shape("row")?;
-        let rows = from.i64("row", &count)?;
-        let owners = from.i64("owner", &count)?;
-        let steps = from.i64("steps", &count)?;
-        self.clear();
-        self.inputs = from.f32("inputs", &from.shape("inputs")?)?;
-        self.states = from.f32("states", &from.shape("states")?)?;
-        self.labels = from.f32("labels", &from.shape("labels")?)?;
-        let per_window = self.labels.len().checked_div(rows.len()).unwrap_or(0);
-        let mut inputs_at = 0;
+        let count = from.shape("row")?.iter().product();
+        let rows = from.i64("row", &[count])?;
+        let owners = from.i64("owner", &[count])?;
+        let steps = from.i64("steps", &[count])?;
+        let (mut windows, mut inputs_at) = (Vec::with_capacity(count), 0);
         for (index, row) in rows.iter().enumerate() {
-            let steps = usize::try_from(steps[index]).map_err(|_| damaged())?;
+            let damaged = |what: String| ModelError::Restore(format!("waiting window {index} {what}"));
+            if *row < 0 || index > 0 && *row <= rows[index - 1] {
+                return Err(damaged(format!("is of row {row}, out of order")));
+            }
             let owner = match usize::try_from(owners[index]) {
                 Ok(slot) if slot < keys => Some((slot, memory.generation(slot))),
-                Ok(_) => return Err(damaged()),
-                Err(_) => None,
+                Err(_) if owners[index] == EVICTED => None,
+                _ => return Err(damaged(format!("belongs to key {}, but there are {keys}", owners[index]))),
             };
-            let (states_at, labels_at) = (index * self.shape.state_len(), index * per_window);
-            self.windows.push(Window { row: *row, owner, steps, inputs_at, states_at, labels_at });
+            let steps = usize::try_from(steps[index])
+                .ok()
+                .filter(|steps| (self.every..=self.window).contains(steps) && steps.is_multiple_of(self.every))
+                .ok_or_else(|| {
+                    let (found, every, window) = (steps[index], self.every, self.window);
+                    damaged(format!("has {found} steps instead of a multiple of {every} up to {window}"))
+                })?;
+            let (states_at, labels_at) = (index * self.shape.state_len(), index * self.labels_len);
+            windows.push(Window { row: *row, owner, steps, inputs_at, states_at, labels_at });
             inputs_at += steps * self.shape.inputs;
         }
-        let whole = inputs_at == self.inputs.len()
-            && rows.len() * self.shape.state_len() == self.states.len()
-            && rows.len() * per_window == self.labels.len();
-        if whole { Ok(()) } else { Err(damaged()) }
+        let inputs = from.f32("inputs", &[inputs_at])?;
+        let states = from.f32("states", &[count * self.shape.state_len()])?;
+        let labels = from.f32("labels", &[count * self.labels_len])?;
+        (self.windows, self.inputs, self.states, self.labels) = (windows, inputs, states, labels);
+        Ok(())
     }
 }

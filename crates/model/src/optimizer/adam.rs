@@ -47,7 +47,8 @@ impl Optimizer for Adam {
     fn restore(&mut self, layout: &Layout, from: &SnapshotReader<'_>) -> Result<(), SnapshotError> {
         self.mean = layout.read(&from.scope("exp_avg"))?;
         self.square = layout.read(&from.scope("exp_avg_sq"))?;
-        self.steps = from.i64("step", &[1])?[0] as u64;
+        let damaged = |_| SnapshotError::Damaged("an optimizer's step count is negative".into());
+        self.steps = u64::try_from(from.i64("step", &[1])?[0]).map_err(damaged)?;
         Ok(())
     }
 

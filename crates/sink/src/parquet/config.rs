@@ -16,6 +16,7 @@ use sluicegate_core::{BoxError, ConfigError, PipelineContext, ShardContext, Sink
 
 use super::directory::Directory;
 use super::layout;
+use super::mark;
 use super::names;
 use super::sink::{Limits, ParquetSink};
 
@@ -33,15 +34,24 @@ const ZSTD_LEVEL_MAX: i32 = 22;
 /// A file gets its name only when it is complete and on the disk. Until then it is called `.part-….tmp`, which readers of
 /// directories skip. A run that fails removes its unfinished file and leaves its complete ones.
 ///
+/// The files of an earlier run are replaced, unless `existing` says otherwise. A file says in its footer, by an entry
+/// `sluicegate.sink` with the name of the pipeline, that this sink wrote it; no other complete file is ever removed.
+///
 /// In file names, all characters of a partition's name but ASCII letters, digits, `_`, `.` and `-` are written as `%` and
 /// two hexadecimal digits for each byte; a long name is cut and gets a hash. Numbers count from 00000 in each partition.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParquetConfig {
-    /// The directory, relative to the folder of the pipeline file. It is made when it is not there.
+    /// The directory, relative to the folder of the pipeline file. It is made when it is not there. No source of the
+    /// pipeline may read files in it, and no other sink may write there.
     pub path: PathBuf,
 
-    /// What happens to the files that an earlier run left in the directory. They are known by their names only.
+    /// What happens to the files that an earlier run left in the directory.
+    ///
+    /// `replace`, the default, removes every file of the directory that is called `part-<partition>-<number>.parquet` and
+    /// that a Parquet sink of Sluicegate wrote, whatever its partition and pipeline, as well as the `.part-….tmp` files of
+    /// runs that were killed. Nothing else is removed: where a file of another program has a name that the run needs, the
+    /// run fails.
     #[serde(default)]
     pub existing: Existing,
 
@@ -83,12 +93,13 @@ fn file_bytes_max_default() -> u64 {
 #[serde(rename_all = "kebab-case")]
 pub enum Existing {
     /// They are removed, of all partitions at once, when this run has its first file complete, right before that file gets
-    /// its name. So a run that fails before leaves them as they were, and files of two runs never stand side by side.
+    /// its name. So a run that fails before leaves them as they were, and files of two runs never stand side by side. Files
+    /// that Sluicegate did not write stay, whatever they are called.
     #[default]
     Replace,
-    /// The run does not begin.
+    /// The run does not begin where there is any file called `part-<partition>-<number>.parquet`, whoever wrote it.
     Refuse,
-    /// They stay, and numbers go on after theirs.
+    /// They stay, and numbers go on after theirs, and after those of files so called that another program wrote.
     Append,
 }
 
@@ -145,10 +156,12 @@ impl SinkConfig for ParquetConfig {
             let message = format!("{} is a file", directory.display());
             return Err(ConfigError::new("path", message).help("name a directory for the files"));
         }
+        pipeline.claim_written(&directory)?;
         let codec = self.codec()?;
         check_columns(input)?;
         let cannot = |error: ParquetError| ConfigError::new("", error.to_string());
-        let properties = layout::properties(input, codec, self.row_group_rows).map_err(cannot)?;
+        let properties =
+            layout::properties(input, codec, self.row_group_rows, mark::entry(&pipeline.name)).map_err(cannot)?;
         ArrowWriter::try_new(io::sink(), input.clone(), Some(properties.clone())).map_err(cannot)?;
         Ok(Box::new(ParquetFactory {
             directory: Arc::new(Directory::new(directory, self.existing)),

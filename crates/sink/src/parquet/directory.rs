@@ -1,9 +1,9 @@
 //! The directory that all shards of a sink write into, and what an earlier run left in it.
 //!
 //! What is there is listed once, when the first shard opens, before this run has made any file. Under
-//! [`Existing::Replace`] that list is removed once, by whichever shard is the first to publish a file, before that file
-//! gets its name; the lock makes the others wait until then. So nothing of this run is ever in the list, whatever partitions
-//! the earlier run had, and files of two runs never stand side by side.
+//! [`Existing::Replace`] what Sluicegate wrote of that list is removed once, by whichever shard is the first to publish a
+//! file, before that file gets its name; the lock makes the others wait until then. So nothing of this run is ever in the
+//! list, whatever partitions the earlier run had, and files of two runs never stand side by side.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::config::Existing;
+use super::mark;
 use super::names;
 use crate::SinkError;
 
@@ -26,8 +27,11 @@ pub(super) struct Directory {
 /// What an earlier run left.
 #[derive(Debug, Default)]
 struct Earlier {
-    /// Files that still have to be removed.
-    files: Vec<PathBuf>,
+    /// Complete files that still have to be removed, as far as they are ours: that is looked up right before, since
+    /// somebody may put another file in such a place meanwhile.
+    complete: Vec<PathBuf>,
+    /// Unfinished files that still have to be removed: a run that was killed could not do it.
+    unfinished: Vec<PathBuf>,
     /// The number after the last of each tag.
     next_numbers: HashMap<String, u64>,
 }
@@ -44,7 +48,8 @@ impl Directory {
     /// The number of the first file that this run writes for a tag. Makes the directory when it is not there.
     ///
     /// # Errors
-    /// When it cannot be made or read, or holds files of an earlier run that are not to be touched.
+    /// When it cannot be made or read, holds files that are not to be touched, or somebody else's file has the name of the
+    /// first one.
     pub(super) fn first_number(&self, tag: &str) -> Result<u64, SinkError> {
         let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
         let earlier = match &mut *earlier {
@@ -54,10 +59,18 @@ impl Directory {
                 earlier.insert(found)
             }
         };
-        Ok(match self.existing {
-            Existing::Append => earlier.next_numbers.get(tag).copied().unwrap_or(0),
-            Existing::Replace | Existing::Refuse => 0,
-        })
+        match self.existing {
+            Existing::Append => Ok(earlier.next_numbers.get(tag).copied().unwrap_or(0)),
+            Existing::Refuse => Ok(0),
+            Existing::Replace => {
+                // Told now, not only after hours of work.
+                let first = self.path.join(names::complete(tag, 0));
+                if earlier.complete.contains(&first) && !mark::is_ours(&first) {
+                    return Err(SinkError::Foreign { path: first });
+                }
+                Ok(0)
+            }
+        }
     }
 
     fn look(&self) -> Result<Earlier, SinkError> {
@@ -73,8 +86,7 @@ impl Directory {
                 *next = number.saturating_add(1).max(*next);
                 complete.push(name.to_owned());
             } else if names::is_unfinished(name) && self.existing == Existing::Replace {
-                // A run that was killed could not remove it.
-                earlier.files.push(self.path.join(name));
+                earlier.unfinished.push(self.path.join(name));
             }
         }
         complete.sort();
@@ -83,7 +95,7 @@ impl Directory {
                 let (files, first) = (complete.len(), first.clone());
                 return Err(SinkError::Occupied { directory: self.path.clone(), files, first });
             }
-            (Existing::Replace, _) => earlier.files.extend(complete.iter().map(|name| self.path.join(name))),
+            (Existing::Replace, _) => earlier.complete.extend(complete.iter().map(|name| self.path.join(name))),
             (Existing::Refuse | Existing::Append, _) => {}
         }
         Ok(earlier)
@@ -95,8 +107,18 @@ impl Directory {
     /// When the file or the directory cannot be changed, or another file has the name.
     pub(super) fn publish(&self, unfinished: &Path, name: &str) -> Result<(), SinkError> {
         let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = earlier.as_mut().map(|earlier| &mut earlier.files);
-        for file in files.into_iter().flat_map(|files| files.drain(..)) {
+        let path = self.path.join(name);
+        let Earlier { complete, unfinished: left, .. } = earlier.get_or_insert_default();
+        // Looked for before anything is removed, so that a run that fails here leaves the earlier one as it was.
+        if is_there(&path)? {
+            if !mark::is_ours(&path) {
+                return Err(SinkError::Foreign { path });
+            }
+            if !complete.contains(&path) {
+                return Err(SinkError::Taken { path });
+            }
+        }
+        for file in left.drain(..).chain(complete.drain(..).filter(|file| mark::is_ours(file))) {
             match fs::remove_file(&file) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(SinkError::Io { doing: "remove the earlier run's", path: file, source });
@@ -104,9 +126,9 @@ impl Directory {
                 _ => {}
             }
         }
-        let path = self.path.join(name);
-        if path.try_exists().map_err(|source| SinkError::Io { doing: "look for", path: path.clone(), source })? {
-            return Err(SinkError::Taken { path });
+        // Somebody may have put a file of their own in the place of the earlier run's just now.
+        if is_there(&path)? {
+            return Err(SinkError::Foreign { path });
         }
         fs::rename(unfinished, &path).map_err(|source| SinkError::Io { doing: "publish", path, source })?;
         self.sync().map_err(|error| self.failed("sync the directory", error))
@@ -119,5 +141,14 @@ impl Directory {
 
     fn failed(&self, doing: &'static str, source: io::Error) -> SinkError {
         SinkError::Io { doing, path: self.path.clone(), source }
+    }
+}
+
+/// Whether anything has this name, be it a link that leads nowhere.
+fn is_there(path: &Path) -> Result<bool, SinkError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(SinkError::Io { doing: "look for", path: path.to_owned(), source }),
     }
 }

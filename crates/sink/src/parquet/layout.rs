@@ -22,9 +22,10 @@ use arrow::datatypes::Schema;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-/// How the columns of `schema` are written, whatever they hold.
+/// How the columns of `schema` are written, whatever they hold, and `mark` with them.
 ///
 /// # Errors
 /// When a column has no place in Parquet.
@@ -32,6 +33,7 @@ pub(super) fn properties(
     schema: &Schema,
     compression: Compression,
     group_rows: usize,
+    mark: KeyValue,
 ) -> Result<WriterProperties, ParquetError> {
     let floats = match compression {
         Compression::ZSTD(_) => Encoding::BYTE_STREAM_SPLIT,
@@ -40,6 +42,7 @@ pub(super) fn properties(
     let mut properties = WriterProperties::builder()
         .set_compression(compression)
         .set_max_row_group_row_count(Some(group_rows))
+        .set_key_value_metadata(Some(vec![mark]))
         // Per row group, to pass over those that a query does not want; per page they cost more than they save.
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for column in ArrowSchemaConverter::new().convert(schema)?.columns() {

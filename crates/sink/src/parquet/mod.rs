@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config` | the settings, and how they become a sink |
 //! | `names` | what files are called, and which partition a name means |
+//! | `mark` | how a file says that this sink wrote it |
 //! | `directory` | what an earlier run left, and how a file is published beside it |
 //! | `part` | one file in the making |
 //! | `layout` | how columns are encoded |
@@ -12,6 +13,7 @@
 mod config;
 mod directory;
 mod layout;
+mod mark;
 mod names;
 mod part;
 mod sink;

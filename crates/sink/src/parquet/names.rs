@@ -62,7 +62,10 @@ pub(super) fn unfinished(complete: &str) -> String {
 /// Whether this is the name of a file in the making, of this or another run.
 pub(super) fn is_unfinished(name: &str) -> bool {
     let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED_SUFFIX));
-    inner.and_then(|name| name.rsplit_once('.')).is_some_and(|(complete, _)| parse(complete).is_some())
+    inner.and_then(|name| name.rsplit_once('.')).is_some_and(|(complete, run)| {
+        let hexadecimal = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        parse(complete).is_some() && run.split('-').count() == 3 && run.split('-').all(hexadecimal)
+    })
 }
 
 #[cfg(test)]
@@ -106,6 +109,9 @@ mod tests {
             "part-a-+00001.parquet",
             ".hidden.tmp",
             ".part-a-00000.parquet",
+            ".part-a-00000.parquet.tmp",
+            ".part-a-00000.parquet.Xy3kQz.tmp",
+            ".part-a-00000.parquet.1-2-.tmp",
         ] {
             assert!(parse(name).is_none() && !is_unfinished(name), "{name}");
         }

@@ -1,5 +1,5 @@
 //! The Parquet sink, through its settings.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod columns;
 mod earlier_runs;

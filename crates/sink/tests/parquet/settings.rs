@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use schemars::schema_for;
+use sluicegate_core::PipelineContext;
 use sluicegate_sink::ParquetConfig;
 
-use crate::support::{Folder, bind, rows};
+use crate::support::{Folder, bind, bind_in, rows};
 
 #[test]
 fn settings_that_cannot_work_are_refused_with_their_place() {
@@ -35,6 +36,21 @@ fn settings_that_cannot_work_are_refused_with_their_place() {
         assert!(error.contains(message) && error.contains(help), "{settings}\n{error}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "binding writes nothing");
+}
+
+#[test]
+fn a_directory_that_a_source_reads_from_or_another_sink_writes_to_is_refused() {
+    let folder = Folder::new();
+    let pipeline = PipelineContext::new("my pipeline", folder.out());
+    let schema = rows(0, 0).schema();
+    pipeline.for_component("meters").claim_read(&folder.out().join("data/part-p-00000.parquet"));
+    let bind = |sink: &str, path: &str| bind_in(&pipeline.for_component(sink), &format!("path = '{path}'"), &schema);
+    let refused = bind("a", "data").err().unwrap();
+    assert!(refused.starts_with("p.toml:2:1: ") && refused.contains("`meters` reads"), "{refused}");
+    assert!(bind("a", "out").is_ok());
+    let refused = bind("b", "./out/").err().unwrap();
+    assert!(refused.starts_with("p.toml:2:1: ") && refused.contains("`a` writes"), "{refused}");
+    assert!(bind("b", "data/deeper").is_ok());
 }
 
 #[test]

@@ -67,13 +67,19 @@ impl Folder {
 }
 
 pub(crate) fn bind(base_dir: &Path, settings: &str, schema: &SchemaRef) -> Result<Box<dyn SinkFactory>, String> {
+    bind_in(&PipelineContext::new("my pipeline", base_dir), settings, schema)
+}
+
+pub(crate) fn bind_in(
+    pipeline: &PipelineContext,
+    settings: &str,
+    schema: &SchemaRef,
+) -> Result<Box<dyn SinkFactory>, String> {
     let mut registry = Registry::new();
     registry.sink::<ParquetConfig>("parquet").unwrap();
     let document = Document::parse("p.toml", format!("[sink.s]\n{settings}"), Vec::new()).unwrap();
     let table = document.root().subtables("sink").unwrap().remove(0);
-    registry
-        .make_sink("parquet", &table, schema, &PipelineContext::new("my pipeline", base_dir))
-        .map_err(|error| error.to_string())
+    registry.make_sink("parquet", &table, schema, pipeline).map_err(|error| error.to_string())
 }
 
 pub(crate) fn open(factory: &dyn SinkFactory, partition: &str) -> Result<Box<dyn Sink>, BoxError> {

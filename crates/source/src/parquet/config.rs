@@ -8,6 +8,7 @@ use super::bounds::Bound;
 use super::columns::{Columns, Wanted};
 use super::files;
 use super::footer::Footer;
+use super::position::Position;
 use super::source::{self, ParquetSource};
 use super::time::{self, TimeUnit};
 use crate::SourceError;
@@ -58,8 +59,8 @@ pub struct ParquetConfig {
     #[serde(default)]
     pub partitions: Partitions,
 
-    /// The first row to read, inclusive: `{ offset = 1000 }` or `{ time = "2017-01-01T00:00:00Z" }`. The first row there is
-    /// when left out.
+    /// The first row to read, inclusive: `{ offset = 1000 }` or `{ time = "2017-01-01T00:00:00Z" }`, with or without the
+    /// quotes. The first row there is when left out.
     ///
     /// A time means the first row of the partition, in offset order, whose event time is that or later, and everything after
     /// it. Rows without a time do not count. A time that has no zone is taken as UTC, and so is a column that has none.
@@ -116,16 +117,6 @@ pub enum Partitions {
     PerFile,
 }
 
-/// A place in a partition.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Position {
-    /// The row with this offset.
-    Offset(u64),
-    /// The first row, in offset order, with this event time or a later one, such as `2017-01-01T00:00:00Z` or `2017-01-01`.
-    Time(String),
-}
-
 impl SourceConfig for ParquetConfig {
     fn connect(self, pipeline: &PipelineContext) -> Result<Box<dyn Source>, ConfigError> {
         self.check()?;
@@ -145,6 +136,7 @@ impl SourceConfig for ParquetConfig {
         let mut columns: Option<Columns> = None;
         let mut footers = Vec::with_capacity(files.len());
         for file in files {
+            pipeline.claim_read(&file);
             let footer = Footer::read(&file).map_err(|error| at("path", error))?;
             match &mut columns {
                 None => columns = Some(Columns::choose(&wanted, &footer)?),

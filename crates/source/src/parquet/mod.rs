@@ -9,6 +9,7 @@
 //! | `columns` | which columns are read, their roles, and whether all files agree |
 //! | `time` | points in time, and event-time columns |
 //! | `bounds` | at which offsets `start` and `stop` are |
+//! | `position` | how `start` and `stop` are written |
 //! | `source`, `reader` | the partitions, and the rows of one |
 
 mod bounds;
@@ -17,9 +18,11 @@ mod config;
 mod decode;
 mod files;
 mod footer;
+mod position;
 mod reader;
 mod source;
 mod time;
 
-pub use config::{ParquetConfig, Partitions, Paths, Position};
+pub use config::{ParquetConfig, Partitions, Paths};
+pub use position::Position;
 pub use time::TimeUnit;

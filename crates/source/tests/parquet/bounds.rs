@@ -16,7 +16,7 @@ fn start_is_inclusive_and_stop_exclusive_and_neither_shifts_offsets() {
     let folder = Folder::new();
     folder.write("d/a.parquet", &log(0, 10), 3);
     folder.write("d/b.parquet", &log(10, 10), 3);
-    let cases: [(&str, std::ops::Range<i64>); 11] = [
+    let cases: [(&str, std::ops::Range<i64>); 15] = [
         ("", 0..20),
         ("start = { offset = 7 }", 7..20),
         ("stop = { offset = 11 }", 0..11),
@@ -28,6 +28,10 @@ fn start_is_inclusive_and_stop_exclusive_and_neither_shifts_offsets() {
         ("time = 'ts'\nstart = { time = '2017-01-01T13:00:00+01:00' }\nstop = { offset = 14 }", 12..14),
         ("time = 'ts'\nstart = { time = '1950-01-01' }\nstop = { time = '2017-01-01T03:30:00Z' }", 0..4),
         ("time = 'ts'\nstart = { time = '2050-01-01' }", 0..0),
+        ("time = 'ts'\nstart = { time = 2017-01-01T05:00:00.000001Z }", 6..20),
+        ("time = 'ts'\nstart = { time = 2017-01-01T13:00:00+01:00 }\nstop.time = 2017-01-01 14:00:00", 12..14),
+        ("time = 'ts'\nstart = { time = 1950-01-01 }\nstop = { time = 2017-01-01t03:30:00 }", 0..4),
+        ("time = 'ts'\n[source.s.stop]\ntime = 2017-01-01T01:00Z", 0..1),
     ];
     for (settings, expected) in cases {
         assert_eq!(offsets(&folder, settings), expected.collect::<Vec<_>>(), "{settings}");

@@ -1,5 +1,5 @@
 //! The Parquet source, through a pipeline file.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod bounds;
 mod damage;

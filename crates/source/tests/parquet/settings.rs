@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{Float64Array, Int64Array, StringArray};
 use schemars::schema_for;
-use sluicegate_source::ParquetConfig;
+use sluicegate_core::config::Document;
+use sluicegate_core::{PipelineContext, SourceConfig};
+use sluicegate_source::{ParquetConfig, Position};
 
 use crate::support::{Folder, batch, log};
 
@@ -33,9 +35,14 @@ fn settings_that_cannot_work_are_refused_with_their_place() {
         ("path = 'a.parquet'\ntime = 'ts'\nkey = 'ts'", 4, "is the `time` column already", "leave `key` out"),
         ("path = 'a.parquet'\ncolumns = ['lod']", 3, "has no column `lod`", "did you mean `load`?"),
         ("path = 'a.parquet'\ncolumns = []", 3, "the list is empty", "leave `columns` out"),
-        ("path = 'a.parquet'\nstart = 3", 3, "", ""),
+        ("path = 'a.parquet'\nstart = 3", 3, "expected either { offset = N } or { time = \"…\" }", ""),
         ("path = 'a.parquet'\nstart = { offset = -1 }", 3, "-1", ""),
-        ("path = 'a.parquet'\nstart = { ofset = 1 }", 3, "unknown variant `ofset`", "did you mean `offset`?"),
+        ("path = 'a.parquet'\nstart = { ofset = 1 }", 3, "unknown field `ofset`", "did you mean `offset`?"),
+        ("path = 'a.parquet'\nstart = {}", 3, "write either { offset = N } or { time = \"…\" }", ""),
+        ("path = 'a.parquet'\nstop = { offset = 1, time = 2017-01-01 }", 3, "write either { offset = N } or", ""),
+        ("path = 'a.parquet'\nstart = { time = 3 }", 3, "expected a time such as 2017-01-01T", ""),
+        ("path = 'a.parquet'\nstart = { time = { a = 1 } }", 3, "", ""),
+        ("path = 'a.parquet'\ntime = 'ts'\nstart = { time = 05:00:00 }", 4, "`05:00:00` is not a time", "2017-01-01T"),
         ("path = 'a.parquet'\nstart = { time = '2017-01-01' }", 3, "no column with the event time", "time = "),
         ("path = 'a.parquet'\ntime = 'ts'\nstop = { time = 'soon' }", 4, "`soon` is not a time", "2017-01-01T"),
         ("path = 'a.parquet'\nstart = { offset = 2 }\nstop = { offset = 2 }", 4, "not after `start`", ""),
@@ -82,6 +89,23 @@ fn files_that_do_not_belong_together_are_refused_with_both_names_the_column_and_
     }
 }
 
+fn config(path: &str) -> ParquetConfig {
+    Document::parse("p.toml", format!("path = '{path}'"), Vec::new()).unwrap().root().read().unwrap()
+}
+
+#[test]
+fn a_sink_cannot_write_where_files_are_read() {
+    let folder = Folder::new();
+    folder.write("d/a.parquet", &log(0, 4), 4);
+    for path in ["d", "d/a.parquet", "*/a.parquet"] {
+        let pipeline = PipelineContext::new("p", folder.path(""));
+        config(path).connect(&pipeline.for_component("meters")).unwrap();
+        let refused = pipeline.for_component("out").claim_written(&folder.path("d")).unwrap_err().to_string();
+        assert!(refused.contains("`meters` reads") && refused.contains("a.parquet"), "{path}: {refused}");
+        assert!(pipeline.for_component("out").claim_written(&folder.path("e")).is_ok());
+    }
+}
+
 #[test]
 fn every_setting_is_documented() {
     let schema = schema_for!(ParquetConfig);
@@ -90,4 +114,11 @@ fn every_setting_is_documented() {
     for (name, property) in properties {
         assert!(property.get("description").is_some(), "{name}");
     }
+}
+
+#[test]
+fn the_schema_of_a_time_is_a_string() {
+    let schema = schema_for!(Position);
+    let text = schema.as_value().to_string();
+    assert!(text.contains(r#""time":{"type":"string"}"#), "{text}");
 }

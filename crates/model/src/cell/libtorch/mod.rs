@@ -18,7 +18,7 @@ pub const ROW_PADDING: usize = 8;
 /// How rows are put together for a step, so that a row's result does not depend on the rows beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Batching {
-    /// All rows at once, filled up to a multiple of [`ROW_PADDING`]: what nearly every shape allows.
+    /// Up to 256 rows at once, the last ones filled up to a multiple of [`ROW_PADDING`]: what nearly every shape allows.
     Padded,
     /// [`ROW_PADDING`] rows at a time: slower over many keys, for shapes where libtorch picks its kernel by the number of rows.
     Fixed,
@@ -139,11 +139,11 @@ impl Cell for TorchCell {
     fn step(&mut self, inputs: &[f32], states: &mut [f32]) -> Result<(), ModelError> {
         threads::single();
         let rows = match self.batching {
-            Batching::Padded => inputs.len() / self.shape.inputs,
+            Batching::Padded => batch_invariance::ROWS_MAX,
             Batching::Fixed => ROW_PADDING,
         };
-        let inputs = inputs.chunks(rows.max(1) * self.shape.inputs);
-        let states = states.chunks_mut(rows.max(1) * self.shape.state_len());
+        let inputs = inputs.chunks(rows * self.shape.inputs);
+        let states = states.chunks_mut(rows * self.shape.state_len());
         inputs.zip(states).try_for_each(|(inputs, states)| self.step_padded(inputs, states))
     }
 
