@@ -221,8 +221,10 @@ fn events_can_feed_several_sinks() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(read_folder(&place.path("raw")).num_rows(), 50);
     assert_eq!(read_folder(&place.path("out")).num_rows(), 150);
-    let lines: Vec<&str> = ended.stdout.lines().filter(|line| line.starts_with('{')).collect();
+    // Standard output holds the lines and nothing else; the report goes to standard error.
+    let lines: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(lines.len(), 3, "{}", ended.stdout);
+    assert!(ended.stderr.contains("meters: 50 events in"), "{}", ended.stderr);
     assert!(lines[0].contains(r#""model":"forecast""#), "{}", lines[0]);
 }
 

@@ -50,7 +50,13 @@ fn run_until(
         result
     });
     let report = result.map_err(|error| Failure::of_run(&error))?;
-    console.out(format_args!("{}", summary.text(&report, begun.elapsed(), &metrics.samples())))?;
+    let text = summary.text(&report, begun.elapsed(), &metrics.samples());
+    if prints {
+        // Standard output belongs to the rows, so that a program can read them.
+        console.err(format_args!("{text}"));
+    } else {
+        console.out(format_args!("{text}"))?;
+    }
     if report.interrupted {
         console.err(format_args!("interrupted; what was read until then is complete\n"));
         return Ok(Ending::Interrupted);
@@ -115,6 +121,9 @@ impl Summary {
         let seconds = elapsed.as_secs_f64();
         let rate = grouped((events as f64 / seconds.max(1e-9)).round() as u64);
         let mut text = format!("{}: {} in {seconds:.1} s, {rate} events/s\n", self.pipeline, counted(events, "event"));
+        if events == 0 && !report.interrupted {
+            text.push_str("nothing was read: the source holds no event, or none from `start` to `stop`\n");
+        }
         for block in scores::blocks(samples).into_iter().filter(|block| !block.is_empty()) {
             text.push('\n');
             text.push_str(&score_table::render(&block));
@@ -122,6 +131,7 @@ impl Summary {
         text.push('\n');
         for operator in &self.operators {
             text.extend(learned(operator, samples));
+            text.extend(masked(operator, samples));
         }
         for (sink, path) in &self.sinks {
             let rows = counted(report.total(sink).0, "row");
@@ -151,6 +161,30 @@ fn learned(operator: &str, samples: &[Sample]) -> Option<String> {
     Some(format!("{operator}: {instances}, {}, {keys} seen\n", counted(sum(&updates), "update")))
 }
 
+/// Values that could not be used, if there were any.
+fn masked(operator: &str, samples: &[Sample]) -> Option<String> {
+    const KINDS: [(&str, &str, &str); 4] = [
+        ("target", "missing", "missing target"),
+        ("target", "not-finite", "target that was no finite number"),
+        ("input", "missing-or-not-finite", "input without a finite number"),
+        ("time", "out-of-order", "event before an earlier one of its key"),
+    ];
+    let count = |column: &str, reason: &str| {
+        let of = |sample: &&Sample| {
+            sample.name == "forecast_bad_values"
+                && sample.label("operator") == Some(operator)
+                && (sample.label("column"), sample.label("reason")) == (Some(column), Some(reason))
+        };
+        samples.iter().filter(of).map(|sample| sample.value).sum::<f64>() as u64
+    };
+    let said = |(column, reason, one): &(&str, &str, &str)| {
+        let count = count(column, reason);
+        (count > 0).then(|| format!("{} × {one}", grouped(count)))
+    };
+    let said: Vec<String> = KINDS.iter().filter_map(said).collect();
+    (!said.is_empty()).then(|| format!("{operator}: taken as missing or left in place: {}\n", said.join(", ")))
+}
+
 /// A path as short as it can be said from the current folder.
 fn shown(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -164,6 +198,25 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
     use clap::Parser as _;
+
+    #[test]
+    fn values_that_could_not_be_used_are_told() {
+        let sample = |column: &str, reason: &str, value| Sample {
+            name: "forecast_bad_values".into(),
+            labels: [("operator", "f"), ("column", column), ("reason", reason)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+            value,
+        };
+        let samples = [
+            sample("target", "missing", 1200.0),
+            sample("time", "out-of-order", 0.0),
+            sample("target", "missing", 1.0),
+        ];
+        let told = masked("f", &samples);
+        assert_eq!(told.as_deref(), Some("f: taken as missing or left in place: 1,201 × missing target\n"));
+        assert_eq!(masked("g", &samples), None);
+    }
 
     #[test]
     fn an_interrupted_run_says_so_and_ends_with_130() {
@@ -182,7 +235,8 @@ mod tests {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let ending = run_until(pipeline, &args, cancel, &mut Console::new(&mut out, &mut err));
         assert_eq!(ending.unwrap(), Ending::Interrupted);
-        assert!(String::from_utf8(out).unwrap().starts_with("clock: 0 events in "));
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.starts_with("clock: 0 events in ") && !out.contains("nothing was read"), "{out}");
         let err = String::from_utf8(err).unwrap();
         assert!(err.ends_with("interrupted; what was read until then is complete\n"), "{err}");
     }

@@ -35,7 +35,8 @@ pub(crate) fn render(block: &Block) -> String {
 fn title(block: &Block) -> String {
     let mut title = format!("{} · {}", block.operator, range(&block.range));
     if block.several_horizons || block.horizon != "1" {
-        title.push_str(&format!(" · {} steps ahead", block.horizon));
+        let steps = if block.horizon == "1" { "step" } else { "steps" };
+        title.push_str(&format!(" · {} {steps} ahead", block.horizon));
     }
     let units = match (block.standardised, block.targets) {
         (true, 0 | 1) => "in standard deviations of the target".to_owned(),
