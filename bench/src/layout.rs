@@ -2,6 +2,7 @@
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table};
+use indicatif::HumanCount;
 
 /// A table whose first column is text and whose other columns are numbers, as text.
 pub(crate) fn table<H: ToString, C: ToString>(
@@ -22,17 +23,9 @@ fn cell(place: usize, text: impl ToString) -> Cell {
     Cell::new(text.to_string()).set_alignment(alignment)
 }
 
-/// A whole number with commas between thousands.
+/// A number, rounded to a whole one, with commas between thousands.
 pub(crate) fn grouped(number: f64) -> String {
-    let digits = format!("{:.0}", number.max(0.0));
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number.max(0.0).round_ties_even() as u64).to_string()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, LineStyle, Table};
+use indicatif::HumanCount;
 
 /// Nothing we print is wider than this, so that it fits a terminal and a web page.
 pub(crate) const COLUMNS_MAX: usize = 100;
@@ -45,15 +46,7 @@ pub(crate) fn wrapped(label: &str, indent: usize, items: impl IntoIterator<Item 
 
 /// A whole number with commas between thousands.
 pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string()
 }
 
 /// `count` of something: `1 row`, `2,000 rows`.

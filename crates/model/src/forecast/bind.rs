@@ -120,7 +120,7 @@ impl Factory {
             dims: self.dims(),
             targets: self.config.targets.clone(),
             models: std::iter::once(product.to_owned()).chain(members).chain(controls).collect(),
-            timed: self.columns.time_column().is_some(),
+            timed: self.columns.is_timed(),
             keyed: self.columns.is_keyed(),
         }
     }

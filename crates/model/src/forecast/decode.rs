@@ -116,14 +116,25 @@ impl Columns {
         self.key.is_some()
     }
 
-    /// The column with the event time.
-    pub(super) fn time_column(&self) -> Option<&str> {
-        self.time.as_ref().map(|(name, _)| name.as_str())
+    /// Whether events have times.
+    pub(super) fn is_timed(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// An event's time lies before that of an earlier event of its key.
+    pub(super) fn time_went_back(
+        &self,
+        bad: BadValuesConfig,
+        at: Offset,
+        counters: &BadValueCounters,
+    ) -> Result<(), ModelError> {
+        let Some(column) = &self.time else { return Ok(()) };
+        refuse(bad.time, "time", column, at, "lies before an earlier event of the same key", &counters.time)
     }
 }
 
 /// Counts a value, or makes an error of it.
-pub(super) fn refuse(
+fn refuse(
     what: OnBadValue,
     setting: &'static str,
     column: &(String, usize),

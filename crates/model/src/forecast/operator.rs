@@ -57,11 +57,8 @@ pub struct ForecastOperator {
 
 pub(super) struct Counters {
     pub(super) bad: BadValueCounters,
-    keys: Counter,
-    evicted: Counter,
-    /// Counters of the product, and what was published of each.
-    product: Vec<(Counter, u64)>,
-    published: [u64; 2],
+    /// Those of [`counts`], each with how much of it was published.
+    counts: Vec<(Counter, u64)>,
 }
 
 impl ForecastOperator {
@@ -72,6 +69,7 @@ impl ForecastOperator {
         let wanted = Wanted { quantiles: plan.wants(Column::Quantiles), crps: plan.wants(Column::Crps) };
         let rule = config.mixture.as_ref().and_then(|mixture| FixedShare::new(mixture.share));
         let combination = rule.map(|rule| Combination::new(&dims, models.len(), rule, wanted));
+        let keys = Keys::new(config.max_keys, config.ttl_events);
         let labels = [("operator", shard.component.as_str()), ("partition", shard.partition.as_str())];
         let counter = |name: &str| shard.metrics.counter(name, &labels);
         let bad = |column: &'static str, reason: &'static str| {
@@ -85,10 +83,7 @@ impl ForecastOperator {
                 input: bad("input", "missing-or-not-finite"),
                 time: bad("time", "out-of-order"),
             },
-            keys: counter("forecast_keys"),
-            evicted: counter("forecast_keys_evicted"),
-            product: models[0].counters().into_iter().map(|(name, _)| (counter(name), 0)).collect(),
-            published: [0; 2],
+            counts: counts(&keys, &models).map(|(name, _)| (counter(name), 0)).collect(),
         };
         let interval = config.interval.as_deref().and_then(parse_micros);
         Ok(Self {
@@ -97,7 +92,7 @@ impl ForecastOperator {
             bad_values: config.bad_values,
             settings: Settings::of(config),
             rows: 0,
-            keys: Keys::new(config.max_keys, config.ttl_events),
+            keys,
             features: Features::new(config.features.clone(), dims.clone(), interval),
             outstanding: Outstanding::new(&dims, models.len()),
             scoreboard: Scoreboard::new(config.scores, &plan, shard),
@@ -125,19 +120,9 @@ impl ForecastOperator {
         }
     }
 
-    /// Keys that were new, and keys evicted.
-    fn seen(&self) -> [u64; 2] {
-        [self.keys.len() as u64 + self.keys.evicted(), self.keys.evicted()]
-    }
-
     fn publish(&mut self) {
         self.scoreboard.publish();
-        let seen = self.seen();
-        let Counters { keys, evicted, product, published, .. } = &mut self.counters;
-        for ((counter, now), before) in [keys, evicted].into_iter().zip(seen).zip(published.iter_mut()) {
-            counter.add(now - std::mem::replace(before, now));
-        }
-        for ((counter, published), (_, now)) in product.iter_mut().zip(self.models[0].counters()) {
+        for ((counter, published), (_, now)) in self.counters.counts.iter_mut().zip(counts(&self.keys, &self.models)) {
             counter.add(now - std::mem::replace(published, now));
         }
     }
@@ -205,13 +190,19 @@ impl Operator for ForecastOperator {
         }
         self.scratch = Scratch::for_slots(keys);
         // Counters count what happens in this process; what the snapshot counted before is not counted again.
-        self.counters.published = self.seen();
-        for ((_, published), (_, now)) in self.counters.product.iter_mut().zip(self.models[0].counters()) {
+        for ((_, published), (_, now)) in self.counters.counts.iter_mut().zip(counts(&self.keys, &self.models)) {
             *published = now;
         }
         self.scoreboard.publish();
         Ok(())
     }
+}
+
+/// What is counted, with the name of its metric: keys that were new, keys evicted, and what the first model counts.
+fn counts(keys: &Keys, models: &[Box<dyn Predictor>]) -> impl Iterator<Item = (&'static str, u64)> {
+    let seen = keys.len() as u64 + keys.evicted();
+    let own = models.first().map(|model| model.counters()).unwrap_or_default();
+    [("forecast_keys", seen), ("forecast_keys_evicted", keys.evicted())].into_iter().chain(own)
 }
 
 /// Where a model's state stands in a snapshot: by its place, so that it does not depend on what anything is called.

@@ -1,12 +1,12 @@
 //! A run of rows: cut into waves between optimizer steps, in the order *score, learn, step, forecast*.
 
+use sluicegate_core::Offset;
 use sluicegate_score::{Distribution, Score};
 
 use super::bind::Shown;
 use super::decode::Events;
 use super::issue::{Cell, Issue, Issued};
 use super::operator::ForecastOperator;
-use crate::config::OnBadValue;
 use crate::error::ModelError;
 use crate::feature::Event;
 use crate::wave::Wave;
@@ -202,15 +202,8 @@ impl ForecastOperator {
                 inputs: &events.inputs[row.at * inputs..][..inputs],
             };
             if self.features.observe(&event, wave) {
-                self.counters.bad.time.add(1);
-                if self.bad_values.time == OnBadValue::Fail {
-                    return Err(ModelError::BadValue {
-                        offset: events.offsets[row.at],
-                        column: self.columns.time_column().unwrap_or_default().to_owned(),
-                        reason: "lies before an earlier event of the same key",
-                        setting: "time",
-                    });
-                }
+                let at = Offset(events.offsets[row.at]);
+                self.columns.time_went_back(self.bad_values, at, &self.counters.bad)?;
             }
         }
         self.models.iter_mut().try_for_each(|model| model.observe(wave))
