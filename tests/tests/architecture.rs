@@ -12,19 +12,29 @@ use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Packag
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sluicegate-core", &[]),
     ("sluicegate-score", &[]),
-    ("sluicegate-source", &["sluicegate-core"]),
-    ("sluicegate-sink", &["sluicegate-core"]),
+    ("sluicegate-broker", &[]),
+    ("sluicegate-checkpoint", &["sluicegate-core"]),
+    ("sluicegate-formats", &["sluicegate-core"]),
+    ("sluicegate-kafka", &["sluicegate-core"]),
+    ("sluicegate-source", &["sluicegate-core", "sluicegate-formats", "sluicegate-kafka"]),
+    ("sluicegate-sink", &["sluicegate-core", "sluicegate-formats", "sluicegate-kafka"]),
     ("sluicegate-model", &["sluicegate-core", "sluicegate-score"]),
-    ("sluicegate-stream", &["sluicegate-core"]),
+    ("sluicegate-stream", &["sluicegate-core", "sluicegate-checkpoint"]),
     ("sluicegate", FACADE),
     ("sluicegate-cli", &["sluicegate"]),
-    ("sluicegate-testkit", &["sluicegate-core"]),
+    ("sluicegate-testkit", &["sluicegate-core", "sluicegate-broker"]),
 ];
 
 /// What the facade re-exports. All but [`ALWAYS`] are features of it.
-const FACADE: &[&str] =
-    &["sluicegate-core", "sluicegate-source", "sluicegate-sink", "sluicegate-model", "sluicegate-stream"];
-const ALWAYS: &[&str] = &["sluicegate-core", "sluicegate-stream"];
+const FACADE: &[&str] = &[
+    "sluicegate-checkpoint",
+    "sluicegate-core",
+    "sluicegate-source",
+    "sluicegate-sink",
+    "sluicegate-model",
+    "sluicegate-stream",
+];
+const ALWAYS: &[&str] = &["sluicegate-checkpoint", "sluicegate-core", "sluicegate-stream"];
 
 /// Crates that nothing else is built from; they may depend on anything.
 const OUTERMOST: &[&str] = &["sluicegate-bench", "sluicegate-tests", "xtask"];

@@ -56,6 +56,10 @@ struct Ticking {
 }
 
 impl Reader for Ticking {
+    fn start(&self) -> Offset {
+        Offset(0)
+    }
+
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
         let Some(rows) = self.left.take().filter(|rows| *rows > 0) else { return Ok(None) };
         let ticks = Int64Array::from_iter_values(0..rows);

@@ -1,6 +1,8 @@
 //! What a stream of a pipeline yields.
 
-use crate::{Batch, CheckpointId};
+use std::sync::Arc;
+
+use crate::{Barrier, Batch, Rejected};
 
 /// One item of a pipeline's stream.
 #[derive(Debug, Clone)]
@@ -8,8 +10,10 @@ use crate::{Batch, CheckpointId};
 pub enum Element {
     /// Rows.
     Batch(Batch),
-    /// Everything before it belongs to this checkpoint. A barrier is inert: an operator may only snapshot at one.
-    Barrier(CheckpointId),
+    /// What could not become rows, or may not go on as rows: bound for the dead letters.
+    Rejected(Arc<[Rejected]>),
+    /// Everything before it belongs together: see [`Barrier`].
+    Barrier(Barrier),
     /// The partition ended; nothing follows.
     End,
 }

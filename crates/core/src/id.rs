@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// The name of one totally ordered log: a Kafka topic-partition, or a set of Parquet files in file order.
 ///
 /// Cheap to clone. Two partitions are the same exactly when their names are.
@@ -28,7 +30,8 @@ impl fmt::Display for PartitionId {
 }
 
 /// The position of a row in its partition. Offsets only increase along a partition; they need not be dense.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Offset(pub i64);
 
 impl Offset {
@@ -44,7 +47,7 @@ impl fmt::Display for Offset {
     }
 }
 
-/// The number of a checkpoint within one run of a shard; it increases from barrier to barrier.
+/// The number of a barrier within one run of a shard; it increases from barrier to barrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CheckpointId(pub u64);
 

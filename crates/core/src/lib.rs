@@ -3,6 +3,8 @@
 //! - [`Batch`]: rows of one partition with the offset of each; [`Element`]: what a stream of the pipeline yields.
 //! - [`Operator`], [`Source`] and [`Sink`]: the three kinds of component. All are plain synchronous traits, so that each can
 //!   be tested, replayed and embedded without a runtime; `sluicegate-stream` turns them into asynchronous streams.
+//! - [`Barrier`], [`Ledger`], [`Commit`]: how a running shard writes down its state and commits its position, so that after a
+//!   crash it goes on as if nothing had happened; [`Membership`]: partitions that come and go; [`Rejected`]: dead letters.
 //! - [`SnapshotWriter`] and [`SnapshotReader`]: how state is written down and read back.
 //! - [`Registry`]: which component types a pipeline file may name. It is a value; there is no global one.
 //! - [`config`]: component settings with the line of the pipeline file they came from.
@@ -11,7 +13,8 @@
 //! # Laws
 //! Every operator keeps these, for any log of events. `sluicegate-testkit` has a suite that checks them.
 //!
-//! 1. **Re-chunking**: cutting the same log into batches any other way changes no output row and no snapshot.
+//! 1. **Re-chunking**: cutting the same log into batches any other way changes no output row and no snapshot, and what was emitted
+//!    after *n* rows is a function of those rows.
 //! 2. **Predict before learn**: what is emitted for the row at offset *t* depends on rows up to *t* only, and the forecast
 //!    of a row was fixed before that row's value could touch any state.
 //! 3. **Snapshot = prefix**: restoring a snapshot taken after *n* rows and processing the rest equals processing everything.
@@ -19,33 +22,43 @@
 //!
 //! This crate knows no runtime, no Kafka, no libtorch, and holds no global state.
 
+mod barrier;
 mod batch;
 pub mod config;
 mod element;
 mod error;
 mod id;
+mod ledger;
+mod membership;
 mod metrics;
 mod operator;
 mod registry;
+mod rejected;
 mod roles;
+mod shared;
 mod sink;
 mod snapshot;
 mod source;
 
 /// The Arrow that batches are made of, in the version they are made of it.
 pub use arrow;
+pub use barrier::{Barrier, States};
 pub use batch::{Batch, BatchError, Offsets};
 pub use element::Element;
 pub use error::{BoxError, ConfigError};
 pub use id::{CheckpointId, Offset, PartitionId};
+pub use ledger::{CheckpointRef, Commit, Ledger, LedgerError};
+pub use membership::{Change, Membership};
 pub use metrics::{Counter, Gauge, Metrics, Sample};
 pub use operator::{Operator, OperatorConfig, OperatorFactory, Output, Placement};
 pub use registry::{ComponentInfo, ComponentKind, Registry, RegistryError};
+pub use rejected::Rejected;
 pub use roles::Roles;
-pub use sink::{Sink, SinkConfig, SinkFactory};
+pub use sink::{Delivery, Sink, SinkConfig, SinkFactory};
 pub use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter};
 pub use source::{Progress, Reader, Source, SourceConfig};
 
+use crate::shared::Shared;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,6 +76,7 @@ pub struct PipelineContext {
     pub component: String,
     /// Files that are read, and folders that are written to, each with the component that does; shared by all of them.
     claims: Arc<Mutex<Claims>>,
+    shared: Shared,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +95,12 @@ impl PipelineContext {
     #[must_use]
     pub fn for_component(&self, component: impl Into<String>) -> Self {
         Self { component: component.into(), ..self.clone() }
+    }
+
+    /// The one value of type `T` that all components of this pipeline share, made when it is first asked for. Components of one
+    /// family (a Kafka source and a Kafka sink, say) meet here; there is no global state.
+    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.shared.get()
     }
 
     /// Notes that the component reads a file.
@@ -138,12 +158,21 @@ pub struct ShardContext {
     pub component: String,
     /// Where the instance publishes its numbers.
     pub metrics: Metrics,
+    /// Whether the shard keeps checkpoints. Where it does not, a sink makes what it has complete visible by itself.
+    pub keeps_checkpoints: bool,
 }
 
 impl ShardContext {
     /// A context for the component called `component` on `partition`, publishing into `metrics`.
     pub fn new(partition: PartitionId, component: impl Into<String>, metrics: Metrics) -> Self {
-        Self { partition, component: component.into(), metrics }
+        Self { partition, component: component.into(), metrics, keeps_checkpoints: false }
+    }
+
+    /// The same for a shard that keeps checkpoints, or does not.
+    #[must_use]
+    pub fn keeps_checkpoints(mut self, does: bool) -> Self {
+        self.keeps_checkpoints = does;
+        self
     }
 }
 

@@ -4,12 +4,13 @@ use arrow::datatypes::SchemaRef;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, BoxError, ConfigError, PipelineContext, ShardContext, SnapshotReader, SnapshotWriter};
+use crate::{Batch, BoxError, ConfigError, PipelineContext, Rejected, ShardContext, SnapshotReader, SnapshotWriter};
 
 /// A state machine over the rows of one partition.
 ///
 /// The laws in the [crate's documentation](crate#laws) hold for every operator. In particular nothing may depend on where
-/// the log is cut into batches, on the time of day, or on the order in which a hash map iterates.
+/// the log is cut into batches, on the time of day, or on the order in which a hash map iterates. What was emitted after a
+/// number of rows is a function of those rows alone, too: an operator may hold rows back, but not depending on the cut.
 ///
 /// ```
 /// use sluicegate_core::{Batch, BoxError, Operator, Output, SnapshotReader, SnapshotWriter};
@@ -62,12 +63,25 @@ pub trait Operator: Send {
     /// # Errors
     /// When the snapshot is of another operator or of other settings; the message names both sides. The state is then unspecified.
     fn restore(&mut self, from: &SnapshotReader<'_>) -> Result<(), BoxError>;
+
+    /// Forgets every key for which `keep` says no, as if none of its rows had ever come, but keeps what was learned from them:
+    /// so one state starts the shards of several partitions. Rows without a key are asked about as `None`.
+    ///
+    /// Does nothing unless overridden, which is right for operators that keep nothing by key.
+    ///
+    /// # Errors
+    /// When the state cannot be divided by key.
+    fn retain_keys(&mut self, keep: &dyn Fn(Option<&str>) -> bool) -> Result<(), BoxError> {
+        let _ = keep;
+        Ok(())
+    }
 }
 
 /// Collects what an operator emits.
 #[derive(Debug, Default)]
 pub struct Output {
     batches: Vec<Batch>,
+    rejected: Vec<Rejected>,
 }
 
 impl Output {
@@ -83,9 +97,19 @@ impl Output {
         }
     }
 
-    /// Takes everything emitted so far, in order, and leaves the collector empty.
+    /// Sends a row to the dead letters. It must not be emitted as well.
+    pub fn reject(&mut self, row: Rejected) {
+        self.rejected.push(row);
+    }
+
+    /// Takes everything emitted so far, in order.
     pub fn take(&mut self) -> Vec<Batch> {
         std::mem::take(&mut self.batches)
+    }
+
+    /// Takes everything rejected so far, in order.
+    pub fn take_rejected(&mut self) -> Vec<Rejected> {
+        std::mem::take(&mut self.rejected)
     }
 }
 
@@ -107,6 +131,12 @@ pub trait OperatorFactory: Send + Sync {
     /// Where its instances run.
     fn placement(&self) -> Placement {
         Placement::Inline
+    }
+
+    /// What decides the last bits of its arithmetic on this machine: backend, version, instruction set. Recorded in
+    /// checkpoints; results are equal bit by bit only where it is. `None` for operators without such arithmetic.
+    fn arithmetic(&self) -> Option<String> {
+        None
     }
 
     /// Builds the instance of one shard, in its initial state.

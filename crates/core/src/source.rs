@@ -4,7 +4,7 @@ use arrow::datatypes::SchemaRef;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Batch, BoxError, ConfigError, Offset, PartitionId, PipelineContext};
+use crate::{Batch, BoxError, ConfigError, Ledger, Membership, Offset, PartitionId, PipelineContext, Rejected};
 
 /// A set of partitions with one schema. Opening one gives its [`Reader`].
 pub trait Source: Send {
@@ -23,17 +23,51 @@ pub trait Source: Send {
     /// # Errors
     /// When the partition is unknown or cannot be opened.
     fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError>;
+
+    /// Joins whoever shares the partitions out, where they are shared out between processes; `None`, unless overridden,
+    /// where all of them are this process's for good. Called once, before any partition is opened.
+    ///
+    /// # Errors
+    /// When it cannot join.
+    fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
+        Ok(None)
+    }
+
+    /// Where the position of a partition is committed, where the source's own system keeps positions; `None` unless
+    /// overridden.
+    ///
+    /// # Errors
+    /// When the ledger is not to be had.
+    fn ledger(&mut self, partition: &PartitionId) -> Result<Option<Box<dyn Ledger>>, BoxError> {
+        let _ = partition;
+        Ok(None)
+    }
+
+    /// Whether it has no end: events come in for as long as somebody reads. Not so unless overridden.
+    fn is_live(&self) -> bool {
+        false
+    }
 }
 
 /// Reads one partition in order.
 pub trait Reader: Send {
-    /// The next rows, never none of them; `Ok(None)` at the end. May block: it is called on a thread of its own.
+    /// The next rows; `Ok(None)` at the end. May block: it is called on a thread of its own.
     ///
-    /// Offsets increase from batch to batch.
+    /// Offsets increase from batch to batch. A reader that waits for events gives a batch without rows when none has come
+    /// for a tenth of a second, so that whoever reads can stop; only then may a batch be empty.
     ///
     /// # Errors
     /// When the next rows cannot be read. No later call will succeed.
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError>;
+
+    /// The offset at which reading began: no row before it is ever handed out.
+    fn start(&self) -> Offset;
+
+    /// Takes the records that could not become rows, of the stretch of the partition that the last batch covers. Asked for
+    /// after every call of [`Reader::next_batch`].
+    fn take_rejected(&mut self) -> Vec<Rejected> {
+        Vec::new()
+    }
 
     /// How much has been read, and how much there is, as far as it is known.
     fn progress(&self) -> Progress {

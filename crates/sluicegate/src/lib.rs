@@ -36,6 +36,7 @@
 //! }
 //! struct Ticking { left: Option<i64>, schema: SchemaRef }
 //! impl Reader for Ticking {
+//!     fn start(&self) -> Offset { Offset(0) }
 //!     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
 //!         let Some(rows) = self.left.take() else { return Ok(None) };
 //!         let ticks = Int64Array::from_iter_values(0..rows);

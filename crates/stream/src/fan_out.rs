@@ -114,12 +114,14 @@ mod tests {
     use super::*;
     use futures::executor::block_on;
     use futures::stream;
-    use sluicegate_core::CheckpointId;
+    use sluicegate_core::{Barrier, CheckpointId, Offset};
     use std::sync::atomic::{AtomicU64, Ordering};
 
     fn numbered(count: u64, pulled: &Arc<AtomicU64>) -> ElementStream {
         let pulled = Arc::clone(pulled);
-        let marks = (0..count).map(|n| Ok(Element::Barrier(CheckpointId(n)))).chain([Ok(Element::End)]);
+        let marks = (0..count)
+            .map(|n| Ok(Element::Barrier(Barrier::commit(CheckpointId(n), Offset(n as i64)))))
+            .chain([Ok(Element::End)]);
         stream::iter(marks)
             .inspect(move |_| {
                 pulled.fetch_add(1, Ordering::Relaxed);
@@ -129,7 +131,7 @@ mod tests {
 
     async fn ids(branch: ElementStream) -> Vec<Option<u64>> {
         let id = |item| match item {
-            Ok(Element::Barrier(id)) => Some(id.0),
+            Ok(Element::Barrier(mark)) => Some(mark.id().0),
             _ => None,
         };
         branch.map(id).collect().await

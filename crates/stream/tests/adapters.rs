@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use futures::executor::block_on;
 use futures::{StreamExt as _, stream};
 use proptest::prelude::*;
-use sluicegate_core::{Batch, BoxError, CheckpointId, Element, Operator, Output, PartitionId};
+use sluicegate_core::{Barrier, Batch, BoxError, CheckpointId, Element, Offset, Operator, Output, PartitionId};
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_stream::{ElementStreamExt as _, StreamError, Workers};
 
@@ -28,7 +28,7 @@ enum Seen {
 fn seen(items: Vec<Item>) -> Vec<Seen> {
     let see = |item: Item| match item {
         Ok(Element::Batch(batch)) => values(&batch).into_iter().map(Seen::Row).collect(),
-        Ok(Element::Barrier(id)) => vec![Seen::Barrier(id.0)],
+        Ok(Element::Barrier(mark)) => vec![Seen::Barrier(mark.id().0)],
         Ok(_) => vec![Seen::End],
         Err(error) => vec![Seen::Error(error.to_string())],
     };
@@ -43,7 +43,7 @@ fn numbers(sizes: &[usize]) -> Vec<Item> {
     for (index, size) in sizes.iter().enumerate() {
         let values = (next..next + *size as i64).collect();
         items.push(Ok(Element::Batch(batch(&partition, next, values))));
-        items.push(Ok(Element::Barrier(CheckpointId(index as u64))));
+        items.push(Ok(Element::Barrier(Barrier::commit(CheckpointId(index as u64), Offset(0)))));
         next += *size as i64;
     }
     items

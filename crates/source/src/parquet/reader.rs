@@ -123,6 +123,10 @@ impl ParquetReader {
 }
 
 impl Reader for ParquetReader {
+    fn start(&self) -> Offset {
+        Offset(self.first)
+    }
+
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
         if self.failed {
             return Err(SourceError::Ended { partition: self.partition.id.to_string() }.into());

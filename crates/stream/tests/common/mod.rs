@@ -187,6 +187,10 @@ struct Counting {
 }
 
 impl Reader for Counting {
+    fn start(&self) -> Offset {
+        Offset(0)
+    }
+
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
         self.config.faults.check(self.batch as i64, &self.partition)?;
         if self.config.cancel_at == Some(self.batch as i64) {
