@@ -1,1 +1,15 @@
-//! How the payload of a message becomes a row, and a row a payload: JSON, Avro, Arrow IPC, text and bytes.
+//! How the payload of a message becomes a row: JSON, text and bytes.
+//!
+//! [`FormatConfig`] is what a pipeline file says; [`FormatConfig::decoder`] makes a [`Decoder`] of it. A payload that is no row is
+//! told as a [`BadRecord`] and leaves no trace in the decoder, so its neighbours are not touched by it.
+//!
+//! Input may be hostile: nothing panics, and nothing is allocated by a length that a payload claims.
+
+mod column;
+mod config;
+mod decoder;
+mod json;
+mod plain;
+
+pub use config::{FieldType, Format, FormatConfig};
+pub use decoder::{BadRecord, Decoder};
