@@ -47,7 +47,7 @@ pub enum Event {
         /// Whether there is any checkpoint of the shard.
         checkpoints: bool,
     },
-    /// The state of this checkpoint is in place.
+    /// This checkpoint is read and intact.
     Restored(CheckpointRef),
     /// No checkpoint that could be restored is left.
     NothingToRestore,
@@ -90,10 +90,10 @@ pub enum Last {
 pub enum Action {
     /// Fence whoever held the shard and read what is committed: [`Event::TookOver`], or [`Event::CommitLost`].
     TakeOver,
-    /// Restore this checkpoint, or where it is damaged the newest intact one before it: [`Event::Restored`] or
+    /// Read this checkpoint, or where it is damaged the newest intact one before it: [`Event::Restored`] or
     /// [`Event::NothingToRestore`].
     Restore(CheckpointRef),
-    /// Open the source: [`Event::Opened`].
+    /// Put the state that was read in place, if any, and open the source: [`Event::Opened`].
     Open {
         /// Where to read from; `None` for where the settings say.
         from: Option<Offset>,
@@ -172,6 +172,8 @@ pub struct Protocol {
     durable: Option<CheckpointRef>,
     /// Whether a checkpoint is being written while the shard runs.
     writing: bool,
+    /// Whether staged rows are being made visible.
+    publishing: bool,
 }
 
 /// What the shard is waiting for.
@@ -212,7 +214,7 @@ enum Phase {
 impl Protocol {
     /// The protocol of a shard that has not begun.
     pub fn new(rules: Rules) -> Self {
-        Self { rules, phase: Phase::Idle, committed: None, durable: None, writing: false }
+        Self { rules, phase: Phase::Idle, committed: None, durable: None, writing: false, publishing: false }
     }
 
     /// What the ledger holds, as far as is known here.
@@ -220,9 +222,11 @@ impl Protocol {
         self.committed.as_ref()
     }
 
-    /// Whether a barrier may ask for states now: not while the checkpoint before is still being written.
+    /// Whether a barrier may ask for states now: not while the checkpoint before is still being written, nor, where sinks stage
+    /// rows, before what it holds is committed and visible: a sink publishes what it wrote down last.
     pub fn may_checkpoint(&self) -> bool {
-        self.rules.keeps_checkpoints && !self.writing
+        let settled = || !self.publishing && (self.durable.is_none() || self.durable == self.committed_checkpoint());
+        self.rules.keeps_checkpoints && !self.writing && (!self.rules.has_staged || settled())
     }
 
     /// Takes in what happened and says what is to be done, in order.
@@ -233,7 +237,7 @@ impl Protocol {
         let phase = std::mem::replace(&mut self.phase, Phase::Over);
         let (next, actions) = match (phase, event) {
             (Phase::Idle, Event::Started) => {
-                self.writing = false;
+                (self.writing, self.publishing) = (false, false);
                 (Phase::TakingOver, vec![Action::TakeOver])
             }
             (Phase::TakingOver, Event::TookOver { committed, checkpoints }) => self.took_over(committed, checkpoints),
@@ -328,7 +332,10 @@ impl Protocol {
             }
             (Phase::PublishingLast, Event::Published) => (Phase::Over, vec![Action::Finish]),
             // Publication goes on beside everything else; only the end waits for it.
-            (phase, Event::Published) if self.rules.has_staged && phase.is_under_way() => (phase, Vec::new()),
+            (phase, Event::Published) if self.publishing && phase.is_under_way() => {
+                self.publishing = false;
+                (phase, Vec::new())
+            }
             (phase, Event::CommitLost) if phase.commits() => (Phase::Idle, vec![Action::Restart]),
             (phase, Event::Fenced) if phase.commits() => refuse(Refusal::Fenced),
             (phase, event) => {
@@ -364,18 +371,18 @@ impl Protocol {
         let from = reference.position;
         let until = self.committed.as_ref().map_or(from, |commit| commit.position);
         self.durable = Some(reference);
-        let (phase, mut actions) = open(Some(from), until);
-        if self.rules.has_staged {
-            // The crash may have come between the commit and its publication.
-            actions.insert(0, Action::Publish);
-        }
-        (phase, actions)
+        open(Some(from), until)
     }
 
     fn opened(&mut self, position: Offset) -> (Phase, Vec<Action>) {
         if self.rules.keeps_checkpoints && self.committed.is_none() {
             // From here on every commit has a checkpoint to start from, also when the settings say "latest".
             return (Phase::WritingFirst, vec![Action::Write(position)]);
+        }
+        if self.rules.has_staged && self.durable.is_some() {
+            // The crash may have come between the commit and its publication.
+            self.publishing = true;
+            return (Phase::Running, vec![Action::Publish, Action::Run]);
         }
         (Phase::Running, vec![Action::Run])
     }
@@ -435,6 +442,7 @@ impl Protocol {
             Some(reference) if before.as_ref() != Some(&reference) => {
                 let mut actions = Vec::new();
                 if self.rules.has_staged {
+                    self.publishing = true;
                     actions.push(Action::Publish);
                 }
                 actions.push(Action::Prune(reference));

@@ -1,0 +1,119 @@
+//! Commits kept beside the checkpoints.
+
+use serde::{Deserialize, Serialize};
+use sluicegate_core::{Commit, Ledger, LedgerError};
+
+use crate::CheckpointError;
+use crate::manifest::hashed;
+use crate::place::Place;
+
+/// Older commits that stay, to be looked at.
+const RETAINED: u64 = 8;
+/// Times that a take-over is tried while somebody else commits.
+const TRIES_MAX: usize = 16;
+
+/// The ledger of a shard whose source and sinks have none: numbered files, each created once.
+///
+/// Only one process can create the file of a number. Whoever takes over writes the next number, so a predecessor that comes
+/// back to life finds its own next number taken, and knows that it is fenced.
+pub struct FileLedger {
+    place: Place,
+    folder: String,
+    /// The number of the last record that is ours; `None` before the first take-over.
+    last: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// `None` before the first commit.
+    commit: Option<Commit>,
+    /// Of the commit.
+    blake3: String,
+}
+
+impl FileLedger {
+    pub(crate) fn new(place: Place, folder: String) -> Self {
+        Self { place, folder, last: None }
+    }
+
+    /// What is committed, without taking anything over.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&self) -> Result<Option<Commit>, LedgerError> {
+        match self.newest()? {
+            None => Ok(None),
+            Some(number) => self.record(number),
+        }
+    }
+
+    fn newest(&self) -> Result<Option<u64>, LedgerError> {
+        let (_, files) = self.place.list(&self.folder).map_err(failed)?;
+        Ok(files.iter().filter_map(|file| file.strip_suffix(".json")?.parse().ok()).max())
+    }
+
+    fn path(&self, number: u64) -> String {
+        format!("{}/{number:020}.json", self.folder)
+    }
+
+    fn record(&self, number: u64) -> Result<Option<Commit>, LedgerError> {
+        let file = self.path(number);
+        let bytes = self.place.read(&file).map_err(failed)?;
+        let damaged = |message: String| failed(CheckpointError::Damaged { file: file.clone(), message });
+        let record: Record = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if record.blake3 != hash(record.commit.as_ref())? {
+            return Err(damaged("its hash does not fit".to_owned()));
+        }
+        Ok(record.commit)
+    }
+
+    /// Writes a record; `false` when somebody else has.
+    fn create(&self, number: u64, commit: Option<&Commit>) -> Result<bool, LedgerError> {
+        let record = Record { commit: commit.cloned(), blake3: hash(commit)? };
+        let text = serde_json::to_vec(&record).map_err(|error| LedgerError::Failed(error.into()))?;
+        self.place.create(&self.path(number), text).map_err(failed)
+    }
+}
+
+fn hash(commit: Option<&Commit>) -> Result<String, LedgerError> {
+    Ok(hashed(commit.map(Commit::encode).transpose()?.unwrap_or_default().as_bytes()))
+}
+
+fn failed(error: CheckpointError) -> LedgerError {
+    LedgerError::Failed(error.into())
+}
+
+impl Ledger for FileLedger {
+    fn take_over(&mut self) -> Result<Option<Commit>, LedgerError> {
+        for _ in 0..TRIES_MAX {
+            let newest = self.newest()?;
+            let commit = match newest {
+                None => None,
+                Some(number) => self.record(number)?,
+            };
+            let next = newest.map_or(0, |number| number + 1);
+            if self.create(next, commit.as_ref())? {
+                self.last = Some(next);
+                return Ok(commit);
+            }
+        }
+        let message = format!("others commit in {} all the time; run one process per partition", self.folder);
+        Err(LedgerError::Failed(message.into()))
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<(), LedgerError> {
+        let Some(last) = self.last else {
+            return Err(LedgerError::Lost("nothing can be committed before the shard is taken over".into()));
+        };
+        let next = last + 1;
+        if !self.create(next, Some(commit))? {
+            return Err(LedgerError::Fenced(format!("{} was written by somebody else", self.path(next)).into()));
+        }
+        self.last = Some(next);
+        if let Some(old) = next.checked_sub(RETAINED) {
+            // An old record that stays harms nobody.
+            let _ = self.place.remove(&self.path(old));
+        }
+        Ok(())
+    }
+}
