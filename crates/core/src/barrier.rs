@@ -14,21 +14,37 @@ use crate::{CheckpointId, Offset};
 pub struct Barrier {
     id: CheckpointId,
     position: Offset,
+    purpose: Purpose,
     states: Option<Arc<Mutex<States>>>,
+}
+
+/// Why a barrier was put between two rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Outputs and position are committed.
+    Commit,
+    /// Every component also deposits its state.
+    Checkpoint,
+    /// The same, and nothing follows: the shard is stopped, to go on later or elsewhere.
+    Stop,
+    /// Every operator deposits its state. Nothing follows but [`Element::End`](crate::Element::End), and what operators emit at
+    /// it; sinks deposit theirs after that.
+    End,
 }
 
 /// The state of each component of a shard, by its name, as it wrote it down.
 pub type States = BTreeMap<String, Vec<u8>>;
 
 impl Barrier {
-    /// A barrier at which outputs and position are committed, and no state is written down.
-    pub fn commit(id: CheckpointId, position: Offset) -> Self {
-        Self { id, position, states: None }
+    /// A barrier at `position`, the offset at which reading goes on after it.
+    pub fn new(purpose: Purpose, id: CheckpointId, position: Offset) -> Self {
+        let states = (purpose != Purpose::Commit).then(Arc::default);
+        Self { id, position, purpose, states }
     }
 
-    /// A barrier at which every component also deposits its state.
-    pub fn checkpoint(id: CheckpointId, position: Offset) -> Self {
-        Self { id, position, states: Some(Arc::default()) }
+    /// Why it is there.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// Its number, which increases from barrier to barrier of one run of a shard.

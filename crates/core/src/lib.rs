@@ -42,7 +42,7 @@ mod source;
 
 /// The Arrow that batches are made of, in the version they are made of it.
 pub use arrow;
-pub use barrier::{Barrier, States};
+pub use barrier::{Barrier, Purpose, States};
 pub use batch::{Batch, BatchError, Offsets};
 pub use element::Element;
 pub use error::{BoxError, ConfigError};

@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::{Stream, StreamExt as _};
-use sluicegate_core::{Batch, Element};
+use sluicegate_core::Element;
 
+use crate::stage::Emitted;
 use crate::{OnWorker, Stage, StreamError, Worker};
 
 /// Puts operators into a stream of elements.
@@ -14,7 +15,9 @@ use crate::{OnWorker, Stage, StreamError, Worker};
 /// What every adapter keeps, whatever its operator does:
 /// - elements are taken from upstream one at a time, and only when downstream asks: an adapter buffers nothing but what its
 ///   operator emitted for the last one;
-/// - a barrier passes after everything that was emitted for the rows before it;
+/// - a barrier passes after everything that was emitted for the rows before it; at a checkpoint barrier the operator's state is
+///   deposited in it first;
+/// - what an operator rejects, and what was rejected upstream, goes on as [`Element::Rejected`];
 /// - [`Element::End`] ends the operator ([`Operator::finish`](sluicegate_core::Operator::finish)); what that emits comes before `End`;
 /// - a stream that stops without `End` was cut off: the operator is not ended, and the cut is passed on;
 /// - an error, or a panic in the operator, is the last item.
@@ -79,7 +82,7 @@ pub trait ElementStreamExt: Stream<Item = Result<Element, StreamError>> + Sized 
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let workers = Workers::new(NonZeroUsize::MIN)?;
-    /// let input = stream::iter([Ok(Element::Barrier(Barrier::commit(CheckpointId(1), Offset(0)))), Ok(Element::End)]);
+    /// let input = stream::iter([Ok(Element::Barrier(Barrier::new(Purpose::Commit, CheckpointId(1), Offset(0)))), Ok(Element::End)]);
     /// let output: Vec<Element> = futures::executor::block_on(input.operator_on(Forecast, &workers).try_collect())?;
     /// assert!(matches!(&output[..], [Element::Barrier(mark), Element::End] if mark.id() == CheckpointId(1)));
     /// # Ok(())
@@ -117,9 +120,12 @@ impl Ready {
     }
 
     /// Queues what an operator emitted, with `mark` after it.
-    pub(crate) fn queue(&mut self, emitted: Vec<Batch>, mark: Option<Element>) {
+    pub(crate) fn queue(&mut self, emitted: Emitted, mark: Option<Element>) {
         self.over |= matches!(mark, Some(Element::End));
-        self.elements.extend(emitted.into_iter().map(Element::Batch));
+        self.elements.extend(emitted.batches.into_iter().map(Element::Batch));
+        if !emitted.rejected.is_empty() {
+            self.elements.push_back(Element::Rejected(emitted.rejected.into()));
+        }
         self.elements.extend(mark);
     }
 
@@ -146,9 +152,13 @@ impl<S: Stream<Item = Result<Element, StreamError>> + Unpin> Stream for Inline<S
                 return Poll::Ready(item);
             }
             let emitted = match ready!(this.upstream.poll_next_unpin(cx)) {
-                Some(Ok(Element::Batch(batch))) => this.stage.process(batch).map(|batches| (batches, None)),
-                Some(Ok(Element::End)) => this.stage.finish().map(|batches| (batches, Some(Element::End))),
-                Some(Ok(mark)) => Ok((Vec::new(), Some(mark))),
+                Some(Ok(Element::Batch(batch))) => this.stage.process(batch).map(|emitted| (emitted, None)),
+                Some(Ok(Element::End)) => this.stage.finish().map(|emitted| (emitted, Some(Element::End))),
+                Some(Ok(Element::Barrier(barrier))) => {
+                    let met = this.stage.meet(&barrier);
+                    met.map(|()| (Emitted::default(), Some(Element::Barrier(barrier))))
+                }
+                Some(Ok(mark)) => Ok((Emitted::default(), Some(mark))),
                 Some(Err(error)) => Err(error),
                 None => {
                     this.ready.close();
@@ -156,7 +166,7 @@ impl<S: Stream<Item = Result<Element, StreamError>> + Unpin> Stream for Inline<S
                 }
             };
             match emitted {
-                Ok((batches, mark)) => this.ready.queue(batches, mark),
+                Ok((emitted, mark)) => this.ready.queue(emitted, mark),
                 Err(error) => {
                     this.ready.close();
                     return Poll::Ready(Some(Err(error)));

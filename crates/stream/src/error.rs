@@ -5,8 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sluicegate_checkpoint::CheckpointError;
 use sluicegate_core::config::LocatedError;
-use sluicegate_core::{BoxError, ComponentKind, PartitionId, ShardContext};
+use sluicegate_core::{BoxError, ComponentKind, LedgerError, Offset, PartitionId, Rejected, ShardContext};
 
 /// A component of a running pipeline, on one partition: where an error comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,12 +73,88 @@ pub enum StreamError {
         /// The operator.
         place: Place,
     },
+    /// A record was rejected, and no sink takes dead letters.
+    #[error(
+        "`{component}` rejects the record at offset {offset} of partition `{partition}`: {message}; mend it, or let a sink take such records: input = \"dead-letters\""
+    )]
+    Rejected {
+        /// The component that rejects it.
+        component: String,
+        /// The partition.
+        partition: PartitionId,
+        /// The record's offset.
+        offset: Offset,
+        /// Why.
+        message: String,
+    },
+    /// A partition ended before the position that was committed for it.
+    #[error(
+        "{place} ended at offset {position}, but everything before offset {committed} was committed earlier; the files are not those of the earlier runs: bring them back, or start over on purpose with --fresh"
+    )]
+    ShorterThanCommitted {
+        /// The source.
+        place: Place,
+        /// Where it ended.
+        position: Offset,
+        /// What was committed.
+        committed: Offset,
+    },
+    /// A shard cannot be recovered, or may not go on.
+    #[error("partition `{partition}`: {message}")]
+    Recovery {
+        /// The partition.
+        partition: PartitionId,
+        /// What is wrong and what to do.
+        message: String,
+        /// What lies behind it.
+        source: Option<Arc<dyn Error + Send + Sync>>,
+    },
+    /// The place where checkpoints are kept cannot be used.
+    #[error("the checkpoints of this pipeline cannot be used")]
+    Checkpoints {
+        /// Why not.
+        source: Arc<CheckpointError>,
+    },
+    /// The source's partitions can no longer be shared with other processes.
+    #[error("source `{source_name}` left the group that its partitions are shared in")]
+    Membership {
+        /// The source.
+        source_name: String,
+        /// Why.
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// A stream ended without [`Element::End`](sluicegate_core::Element::End), so nobody knows whether it is complete.
     #[error("what goes into {place} was cut off before its end")]
     CutOff {
         /// The component that was to take it.
         place: Place,
     },
+}
+
+impl StreamError {
+    /// The error of a stream in which records are rejected that nothing takes.
+    pub(crate) fn rejected(rejected: &[Rejected]) -> Self {
+        let first = rejected.first();
+        Self::Rejected {
+            component: first.map(|letter| letter.component.clone()).unwrap_or_default(),
+            partition: first.map_or_else(|| PartitionId::new(""), |letter| letter.partition.clone()),
+            offset: first.map_or(Offset(0), |letter| letter.offset),
+            message: first.map(|letter| letter.message.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// What a ledger said, where a component failed because its ledger did.
+    pub(crate) fn ledger_error(&self) -> Option<&LedgerError> {
+        let Self::Failed { source, .. } = self else { return None };
+        let mut error: Option<&(dyn Error + 'static)> = Some(&**source);
+        while let Some(at) = error {
+            if let Some(found) = at.downcast_ref::<LedgerError>() {
+                return Some(found);
+            }
+            error = at.source();
+        }
+        None
+    }
 }
 
 /// Why a pipeline cannot be put together.

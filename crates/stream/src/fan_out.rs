@@ -15,7 +15,7 @@ type Item = Result<Element, StreamError>;
 ///
 /// Upstream is asked for the next item when every branch has taken the one before, so a branch holds at most one item and the
 /// slowest branch sets the pace. Items are cloned, which copies no rows. A dropped branch no longer counts. All branches must
-/// be polled by somebody: in a shard they all are, by the same task.
+/// be polled by somebody: in a shard they all are, by the same task. What is rejected goes to one branch only, whichever asks.
 pub(crate) fn fan_out(upstream: ElementStream, count: usize) -> Vec<ElementStream> {
     if count == 1 {
         return vec![upstream];
@@ -68,6 +68,8 @@ impl Stream for Branch {
         let others_wait = shared.branches.iter().flatten().any(|slot| slot.item.is_some());
         let polled = if others_wait { Poll::Pending } else { shared.upstream.poll_next_unpin(cx) };
         match &polled {
+            // A dead letter is one, however many consumers there are.
+            Poll::Ready(Some(Ok(Element::Rejected(_)))) => {}
             Poll::Pending => {
                 if let Some(Some(slot)) = shared.branches.get_mut(self.index) {
                     slot.waker = Some(cx.waker().clone());
@@ -114,13 +116,13 @@ mod tests {
     use super::*;
     use futures::executor::block_on;
     use futures::stream;
-    use sluicegate_core::{Barrier, CheckpointId, Offset};
+    use sluicegate_core::{Barrier, CheckpointId, Offset, Purpose};
     use std::sync::atomic::{AtomicU64, Ordering};
 
     fn numbered(count: u64, pulled: &Arc<AtomicU64>) -> ElementStream {
         let pulled = Arc::clone(pulled);
         let marks = (0..count)
-            .map(|n| Ok(Element::Barrier(Barrier::commit(CheckpointId(n), Offset(n as i64)))))
+            .map(|n| Ok(Element::Barrier(Barrier::new(Purpose::Commit, CheckpointId(n), Offset(n as i64)))))
             .chain([Ok(Element::End)]);
         stream::iter(marks)
             .inspect(move |_| {

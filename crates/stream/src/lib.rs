@@ -10,6 +10,13 @@
 //! - [`PipelineSpec`]: a pipeline file as it is written; [`Pipeline`]: the same with every component found, checked and bound
 //!   to the columns of its input; [`Pipeline::run`]: one shard per partition, each with its own instances of everything.
 //!
+//! # Commits
+//! A pipeline with a `[checkpoint]` table, or with a source that commits positions itself, goes on after a crash as if nothing
+//! had happened. Each shard asks `sluicegate_checkpoint::protocol` what to do and does it: barriers between the rows (`marks`)
+//! reach every operator and sink; sinks wait at them (`gate`) until outputs and position are committed together (`coordinator`);
+//! after a failure the shard is taken over, its state put back, and what was done since repeated with its outputs suppressed
+//! (`recover`). Rows that are rejected go to the sink that has `input = "dead-letters"` (`letters`).
+//!
 //! # Guarantees
 //! - **Order**: every consumer sees the elements of a partition in the order of the source, whoever else consumes them.
 //! - **Bounded**: a source is at most a few batches ahead of its slowest sink (each queue is a named constant), whatever the
@@ -19,19 +26,29 @@
 //! - **The first failure is the one reported**, with component and partition; a panic in a component is a failure like any other.
 
 mod adapter;
+mod commits;
 mod contain;
+mod coordinator;
 mod error;
 mod fan_out;
+mod gate;
+mod letters;
+mod marks;
+mod members;
 mod meter;
 mod on_worker;
 mod pipeline;
+mod plant;
 mod reader;
+mod recover;
 mod report;
 mod run;
 mod shard;
+mod shard_metrics;
 mod sink;
 mod spec;
 mod stage;
+mod trace;
 mod workers;
 
 pub use adapter::{ElementStreamExt, Inline};

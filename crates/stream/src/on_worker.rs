@@ -5,13 +5,14 @@ use std::task::{Context, Poll, ready};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, Stream, StreamExt as _};
-use sluicegate_core::{Batch, Element};
+use sluicegate_core::{Barrier, Batch, Element};
 
 use crate::adapter::{Next, Ready};
+use crate::stage::Emitted;
 use crate::{CallError, Place, Stage, StreamError, Worker};
 
 /// What comes back from the worker: the operator, what it emitted, and what goes after it.
-type Call = BoxFuture<'static, Result<(Stage, Vec<Batch>, Option<Element>), StreamError>>;
+type Call = BoxFuture<'static, Result<(Stage, Emitted, Option<Element>), StreamError>>;
 
 /// An operator on a worker thread. Made by [`ElementStreamExt::operator_on`](crate::ElementStreamExt::operator_on).
 ///
@@ -45,9 +46,9 @@ impl<S: Stream<Item = Result<Element, StreamError>> + Unpin> Stream for OnWorker
         loop {
             if let Where::Away(call) = &mut this.operator {
                 match ready!(call.poll_unpin(cx)) {
-                    Ok((stage, batches, mark)) => {
+                    Ok((stage, emitted, mark)) => {
                         this.operator = Where::Here(stage);
-                        this.ready.queue(batches, mark);
+                        this.ready.queue(emitted, mark);
                     }
                     Err(error) => {
                         this.operator = Where::Gone;
@@ -62,6 +63,7 @@ impl<S: Stream<Item = Result<Element, StreamError>> + Unpin> Stream for OnWorker
             let work = match ready!(this.upstream.poll_next_unpin(cx)) {
                 Some(Ok(Element::Batch(batch))) => Work::Process(batch),
                 Some(Ok(Element::End)) => Work::Finish,
+                Some(Ok(Element::Barrier(barrier))) if barrier.is_checkpoint() => Work::Meet(barrier),
                 Some(Ok(mark)) => return Poll::Ready(Some(Ok(mark))),
                 Some(Err(error)) => {
                     this.ready.close();
@@ -81,14 +83,18 @@ impl<S: Stream<Item = Result<Element, StreamError>> + Unpin> Stream for OnWorker
 
 enum Work {
     Process(Batch),
+    Meet(Barrier),
     Finish,
 }
 
 fn send(worker: &Worker, mut stage: Stage, work: Work) -> Call {
     let place = stage.place().clone();
     let call = worker.call(move || match work {
-        Work::Process(batch) => stage.process(batch).map(|batches| (stage, batches, None)),
-        Work::Finish => stage.finish().map(|batches| (stage, batches, Some(Element::End))),
+        Work::Process(batch) => stage.process(batch).map(|emitted| (stage, emitted, None)),
+        Work::Meet(barrier) => {
+            stage.meet(&barrier).map(|()| (stage, Emitted::default(), Some(Element::Barrier(barrier))))
+        }
+        Work::Finish => stage.finish().map(|emitted| (stage, emitted, Some(Element::End))),
     });
     async move { call.await.unwrap_or_else(|error| Err(lost(place, error))) }.boxed()
 }

@@ -1,15 +1,18 @@
 //! A pipeline with every component found, checked and bound.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
+use sluicegate_checkpoint::{About, CheckpointConfig, CheckpointError, Store};
 use sluicegate_core::config::{Document, LocatedError, Override, Table};
 use sluicegate_core::{
-    ComponentKind, ConfigError, OperatorFactory, PartitionId, PipelineContext, Placement, Registry, SinkFactory, Source,
+    ComponentKind, ConfigError, OperatorFactory, PartitionId, PipelineContext, Placement, Registry, Rejected,
+    SinkFactory, Source,
 };
 
+use crate::spec::DEAD_LETTERS;
 use crate::{ComponentSpec, PipelineError, PipelineSpec};
 
 /// A pipeline that is ready to run: every setting is checked, sources are connected, nothing is written yet.
@@ -17,6 +20,10 @@ pub struct Pipeline {
     pub(crate) name: String,
     pub(crate) nodes: Vec<Node>,
     pub(crate) trees: Vec<Tree>,
+    /// The sink that takes dead letters.
+    pub(crate) letters: Option<Consumer>,
+    pub(crate) checkpoint: Option<CheckpointConfig>,
+    pub(crate) base_dir: PathBuf,
 }
 
 /// One component of a bound pipeline, for whoever wants to show the graph.
@@ -86,11 +93,32 @@ impl Pipeline {
             nodes: Vec::new(),
             trees: Vec::new(),
             takers: BTreeMap::new(),
+            letters: None,
         };
         for component in &spec.components {
             binder.bind(component)?;
         }
-        Ok(binder.into_pipeline(spec.name.clone()))
+        binder.check_live(spec)?;
+        Ok(binder.into_pipeline(spec))
+    }
+
+    /// The table `[checkpoint]`, if the pipeline has one.
+    pub fn checkpoint(&self) -> Option<&CheckpointConfig> {
+        self.checkpoint.as_ref()
+    }
+
+    /// The folder that relative paths in settings start at.
+    pub fn base_dir(&self) -> &Path {
+        &self.base_dir
+    }
+
+    /// The checkpoints of this pipeline, if it keeps any.
+    ///
+    /// # Errors
+    /// When the place that `[checkpoint]` names cannot be used.
+    pub fn store(&self) -> Result<Option<Store>, CheckpointError> {
+        let open = |config: &CheckpointConfig| Store::open(config, &self.base_dir, &self.name);
+        self.checkpoint.as_ref().map(open).transpose()
     }
 
     /// The pipeline's name.
@@ -101,6 +129,20 @@ impl Pipeline {
     /// The components, inputs before whatever takes them.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// What its checkpoints say of it: its components, and the arithmetic of its operators on this machine.
+    pub(crate) fn about(&self) -> About {
+        let components = self.nodes.iter().map(|node| (node.name.clone(), node.type_name.clone())).collect();
+        let mut arithmetic = BTreeMap::new();
+        let mut open: Vec<&Consumer> = self.trees.iter().flat_map(|tree| tree.consumers.iter()).collect();
+        while let Some(consumer) = open.pop() {
+            if let Consumer::Operator { name, factory, consumers } = consumer {
+                arithmetic.extend(factory.arithmetic().map(|id| (name.clone(), id)));
+                open.extend(consumers.iter());
+            }
+        }
+        About { pipeline: self.name.clone(), components, arithmetic, version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 
     /// How many shards there are: one for each partition of each source.
@@ -117,6 +159,7 @@ struct Binder<'a> {
     trees: Vec<Tree>,
     /// By the name of the input.
     takers: BTreeMap<String, Vec<Taker>>,
+    letters: Option<Consumer>,
 }
 
 /// A consumer that does not know yet what follows it.
@@ -129,6 +172,9 @@ impl Binder<'_> {
     /// Binds a component whose input is bound already.
     fn bind(&mut self, spec: &ComponentSpec) -> Result<(), PipelineError> {
         let Some(input) = &spec.input else { return self.bind_source(spec) };
+        if input == DEAD_LETTERS {
+            return self.bind_letters(spec);
+        }
         let Some((columns, partitions)) = self
             .nodes
             .iter()
@@ -156,6 +202,34 @@ impl Binder<'_> {
         Ok(())
     }
 
+    fn bind_letters(&mut self, spec: &ComponentSpec) -> Result<(), PipelineError> {
+        let (context, columns) = (self.context.for_component(&spec.name), Rejected::schema());
+        let factory = self.registry.make_sink(&spec.type_name, &spec.settings, &columns, &context)?.into();
+        self.letters = Some(Consumer::Sink { name: spec.name.clone(), factory });
+        let partitions: Vec<PartitionId> = self.trees.iter().flat_map(|tree| tree.partitions.iter().cloned()).collect();
+        self.nodes.push(Node::new(spec, columns, partitions.into(), None));
+        Ok(())
+    }
+
+    /// A pipeline without end that has operators has to keep their state.
+    fn check_live(&self, spec: &PipelineSpec) -> Result<(), PipelineError> {
+        let has_operators = self.nodes.iter().any(|node| node.kind == ComponentKind::Operator);
+        if spec.checkpoint.is_some() || !has_operators {
+            return Ok(());
+        }
+        for tree in &self.trees {
+            if !tree.source.lock().unwrap_or_else(PoisonError::into_inner).is_live() {
+                continue;
+            }
+            if let Some(source) = spec.components.iter().find(|component| component.name == tree.name) {
+                let message = "the source has no end, but the state of the operators is kept nowhere";
+                let help = "say where: [checkpoint] with path = \"../checkpoints\", for example";
+                return Err(source.settings.locate(ConfigError::new("", message).help(help)).into());
+            }
+        }
+        Ok(())
+    }
+
     fn bind_source(&mut self, spec: &ComponentSpec) -> Result<(), PipelineError> {
         let mut source =
             self.registry.make_source(&spec.type_name, &spec.settings, &self.context.for_component(&spec.name))?;
@@ -166,19 +240,28 @@ impl Binder<'_> {
                 return Err(PipelineError::Partitions { place: Box::new(spec.settings.locate(error)), source });
             }
         };
-        check_partitions(spec, &partitions)?;
+        if !source.is_live() {
+            check_partitions(spec, &partitions)?;
+        }
         self.nodes.push(Node::new(spec, source.schema(), partitions.clone(), None));
         let source = Arc::new(Mutex::new(source));
         self.trees.push(Tree { name: spec.name.clone(), source, partitions, consumers: Arc::default() });
         Ok(())
     }
 
-    fn into_pipeline(mut self, name: String) -> Pipeline {
+    fn into_pipeline(mut self, spec: &PipelineSpec) -> Pipeline {
         let mut trees = std::mem::take(&mut self.trees);
         for tree in &mut trees {
             tree.consumers = self.consumers_of(&tree.name);
         }
-        Pipeline { name, nodes: self.nodes, trees }
+        Pipeline {
+            name: spec.name.clone(),
+            nodes: self.nodes,
+            trees,
+            letters: self.letters,
+            checkpoint: spec.checkpoint.clone(),
+            base_dir: self.context.base_dir,
+        }
     }
 
     fn consumers_of(&mut self, name: &str) -> Arc<[Consumer]> {

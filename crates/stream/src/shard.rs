@@ -1,24 +1,33 @@
 //! One partition's whole path through a pipeline.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::{join_all, try_join_all};
-use sluicegate_core::{
-    ComponentKind, Metrics, Operator, OperatorFactory, PartitionId, Placement, ShardContext, Source,
-};
+use sluicegate_checkpoint::protocol::{Protocol, Rules};
+use sluicegate_core::{Delivery, Ledger, LedgerError, Metrics, PartitionId, ShardContext, Source};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::contain::contain;
-use crate::fan_out::fan_out;
-use crate::meter::Meter;
-use crate::on_worker::lost;
+use crate::StreamError;
+use crate::commits::Commits;
+use crate::coordinator::{Books, Coordinator, Verdict};
+use crate::gate::Gate;
+use crate::marks::Signals;
 use crate::pipeline::Consumer;
+use crate::plant::{Plant, Planter};
+use crate::reader::HowEnded;
 use crate::report::ComponentRows;
+use crate::shard_metrics::{ShardMetrics, ShardState};
+use crate::sink::{Duties, SinkWriter};
+use crate::trace::Trace;
 use crate::workers::Roster;
-use crate::{ElementStream, ElementStreamExt as _, Place, ReaderStream, SinkWriter, Stage, StreamError, Worker};
+
+/// Times that a shard begins again without a commit in between, before the run fails.
+const RESTARTS_MAX: u32 = 30;
+/// How long a shard waits before it begins again: longer each time, up to the second.
+const RESTART_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Everything needed to run one partition from its source to its sinks.
 pub(crate) struct Shard {
@@ -26,6 +35,9 @@ pub(crate) struct Shard {
     pub(crate) source: Arc<Mutex<Box<dyn Source>>>,
     pub(crate) partition: PartitionId,
     pub(crate) consumers: Arc<[Consumer]>,
+    /// The sink that takes dead letters.
+    pub(crate) letters: Option<Consumer>,
+    pub(crate) commits: Commits,
     pub(crate) metrics: Metrics,
     pub(crate) roster: Roster,
     /// Ends the source; everything read so far is completed.
@@ -40,132 +52,239 @@ pub(crate) struct Outcome {
     pub(crate) rows: Vec<ComponentRows>,
 }
 
-/// A chain of adapters, and the sink at its end.
-type Leaf = (SinkWriter, ElementStream);
+/// How one attempt went.
+enum Attempt {
+    Over(Outcome),
+    Again(String),
+}
+
+/// Where a shard's position is committed.
+struct Ledgered {
+    ledger: Arc<Mutex<Box<dyn Ledger>>>,
+    /// Positions are committed apart from checkpoints.
+    apart: bool,
+}
+
+/// How recovery went.
+pub(crate) enum Recovery {
+    Ready(Box<Plant>),
+    Again(String),
+    Cancelled,
+}
 
 impl Shard {
     /// Runs the shard. When this returns, the sinks are finished, or dropped and gone.
     ///
-    /// A failure is kept in `failure` if it is the first, and stops all shards. `None` after that, here or elsewhere.
+    /// A failure is kept in `failure` if it is the first. `None` after that, or when the shard was stopped.
     pub(crate) async fn run(self, failure: &OnceLock<StreamError>) -> Option<Outcome> {
+        let state = ShardMetrics::new(&self.metrics, &self.source_name, &self.partition);
+        state.state(ShardState::Starting);
         let sinks = TaskTracker::new();
         let outcome = tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
-            outcome = self.flow(&sinks) => Some(outcome),
+            outcome = self.attempts(&sinks, &state) => Some(outcome),
         };
-        let outcome = match outcome {
+        sinks.close();
+        sinks.wait().await;
+        state.state(ShardState::Done);
+        match outcome {
             None => None,
             Some(Ok(outcome)) => Some(outcome),
             Some(Err(error)) => {
                 // A later failure than the one that is kept already tells nothing new.
                 let _ = failure.set(error);
-                self.stop.cancel();
                 None
             }
-        };
-        sinks.close();
-        sinks.wait().await;
-        outcome
+        }
     }
 
-    async fn flow(&self, sinks: &TaskTracker) -> Result<Outcome, StreamError> {
-        let mut planting = Planting { shard: self, sinks, meters: Vec::new(), leaves: Vec::new() };
-        let interrupted = planting.plant().await?;
-        let Planting { leaves, meters, .. } = planting;
-
-        let drive = |(mut sink, stream): Leaf| async move { sink.drive(stream).await.map(|()| sink) };
-        let settled = try_join_all(leaves.into_iter().map(drive)).await?;
-        // Every row of every sink is written; from here on only `finish` itself can fail.
-        join_all(settled.into_iter().map(SinkWriter::finish)).await.into_iter().collect::<Result<(), _>>()?;
-
-        let rows = meters.iter().map(|(place, meter)| ComponentRows::read(place, &self.partition, meter)).collect();
-        Ok(Outcome { interrupted: interrupted.load(Ordering::Relaxed), rows })
-    }
-
-    fn context(&self, component: &str) -> ShardContext {
-        ShardContext::new(self.partition.clone(), component, self.metrics.clone())
-    }
-}
-
-/// Builds the instances of a shard and chains them.
-struct Planting<'a> {
-    shard: &'a Shard,
-    sinks: &'a TaskTracker,
-    meters: Vec<(Place, Meter)>,
-    leaves: Vec<Leaf>,
-}
-
-impl Planting<'_> {
-    /// Starts the source and puts every consumer behind its input. Returns the source's sign of having been interrupted.
-    async fn plant(&mut self) -> Result<Arc<AtomicBool>, StreamError> {
-        let (source, interrupted) = self.source()?;
-        let mut open: Vec<(ElementStream, &[Consumer])> = vec![(source, &self.shard.consumers)];
-        while let Some((stream, consumers)) = open.pop() {
-            for (branch, consumer) in fan_out(stream, consumers.len()).into_iter().zip(consumers) {
-                match consumer {
-                    Consumer::Operator { name, factory, consumers } => {
-                        open.push((self.operator(branch, name, factory).await?, consumers));
-                    }
-                    Consumer::Sink { name, factory } => {
-                        let (shard, meter) = self.component(ComponentKind::Sink, name);
-                        let (factory, context) = (Arc::clone(factory), shard.clone());
-                        let open = move || factory.open(&context);
-                        let sink = SinkWriter::start_metered(open, &shard, self.sinks, meter)?;
-                        self.leaves.push((sink, branch));
-                    }
+    /// Runs the shard as often as it takes until it is done.
+    async fn attempts(&self, sinks: &TaskTracker, metrics: &ShardMetrics) -> Result<Outcome, StreamError> {
+        let ledger = self.ledger()?;
+        let mut fruitless = 0;
+        for attempt in 0.. {
+            let before = metrics.commits();
+            let result = match &ledger {
+                None => self.flow(sinks).await.map(Attempt::Over),
+                Some(ledger) => self.committed_flow(sinks, ledger, attempt, metrics).await,
+            };
+            // The next attempt must not meet a sink of this one.
+            sinks.close();
+            sinks.wait().await;
+            sinks.reopen();
+            let why = match result {
+                Ok(Attempt::Over(outcome)) => return Ok(outcome),
+                Ok(Attempt::Again(why)) => why,
+                Err(error) => match error.ledger_error() {
+                    Some(LedgerError::Lost(_)) => error.to_string(),
+                    _ => return Err(error),
+                },
+            };
+            fruitless = if metrics.commits() > before { 0 } else { fruitless + 1 };
+            if fruitless > RESTARTS_MAX {
+                return Err(metrics.failed("it began again and again without a single commit", why));
+            }
+            let wait = RESTART_WAIT.0.saturating_mul(1 << fruitless.min(10)).min(RESTART_WAIT.1);
+            metrics.state(ShardState::Starting);
+            metrics.restarted(&why, wait);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.cancel.cancelled() => {
+                    return Ok(Outcome { interrupted: true, rows: Vec::new() });
                 }
             }
         }
-        Ok(interrupted)
+        Err(metrics.cut_off())
     }
 
-    fn source(&mut self) -> Result<(ElementStream, Arc<AtomicBool>), StreamError> {
-        let (shard, meter) = self.component(ComponentKind::Source, &self.shard.source_name);
-        let (source, partition) = (Arc::clone(&self.shard.source), shard.partition.clone());
-        let open = move || source.lock().unwrap_or_else(PoisonError::into_inner).open(&partition, None);
-        let reader = ReaderStream::start_metered(open, &shard, self.shard.cancel.clone(), meter)?;
-        let interrupted = reader.interrupted();
-        Ok((reader.boxed(), interrupted))
+    /// Where the shard's position is committed: with its source, or else with the first sink that can, or else with its
+    /// checkpoints; `None` where nothing is.
+    fn ledger(&self) -> Result<Option<Ledgered>, StreamError> {
+        let shared = |ledger, apart| Some(Ledgered { ledger: Arc::new(Mutex::new(ledger)), apart });
+        let metrics = ShardMetrics::new(&self.metrics, &self.source_name, &self.partition);
+        let failed = |error| metrics.failed("it cannot be taken over", error);
+        let of_source = self.source.lock().unwrap_or_else(PoisonError::into_inner).ledger(&self.partition);
+        if let Some(ledger) = of_source.map_err(failed)? {
+            return Ok(shared(ledger, true));
+        }
+        let Some(store) = self.commits.shard_store(&self.partition) else { return Ok(None) };
+        for (name, factory) in self.sinks() {
+            let context = self.context(name).keeps_checkpoints(true);
+            if let Some(ledger) = factory.ledger(&context).map_err(failed)? {
+                return Ok(shared(ledger, true));
+            }
+        }
+        Ok(shared(Box::new(store.ledger()), false))
     }
 
-    /// Builds the operator where it is to run, and puts it behind `input`.
-    async fn operator(
-        &mut self,
-        input: ElementStream,
-        name: &str,
-        factory: &Arc<dyn OperatorFactory>,
-    ) -> Result<ElementStream, StreamError> {
-        let (shard, meter) = self.component(ComponentKind::Operator, name);
-        let place = Place::of(ComponentKind::Operator, &shard);
-        match factory.placement() {
-            Placement::Inline => {
-                let operator = contain(&place, || factory.build(&shard))?;
-                Ok(input.operator(Stage::metered(operator, &shard, meter)).boxed())
+    fn sinks(&self) -> Vec<(&str, &Arc<dyn sluicegate_core::SinkFactory>)> {
+        let mut found = Vec::new();
+        let mut open: Vec<&Consumer> = self.consumers.iter().chain(&self.letters).collect();
+        while let Some(consumer) = open.pop() {
+            match consumer {
+                Consumer::Operator { consumers, .. } => open.extend(consumers.iter()),
+                Consumer::Sink { name, factory } => found.push((name.as_str(), factory)),
             }
-            Placement::Worker => {
-                let worker = self.shard.roster.pin();
-                let operator = build_on(&worker, factory, &place, &shard).await?;
-                Ok(input.operator_on(Stage::metered(operator, &shard, meter), worker).boxed())
+        }
+        found.sort_by_key(|(name, _)| *name);
+        found
+    }
+
+    /// Runs without commits: once through, and done.
+    async fn flow(&self, sinks: &TaskTracker) -> Result<Outcome, StreamError> {
+        let plant = Planter::new(self, sinks).plant(None, self.cancel.clone(), |_| None).await?;
+        let state = ShardMetrics::new(&self.metrics, &self.source_name, &self.partition);
+        state.state(ShardState::Running);
+        let Plant { leaves, letters, ending, meters, .. } = plant;
+        let drive = |leaf: crate::plant::Leaf| {
+            let duties = Duties { gate: None, letters: letters.clone(), skips_replay: false, replay: false };
+            async move {
+                let mut sink = leaf.sink;
+                sink.drive_with(leaf.stream, duties).await.map(|()| sink)
             }
+        };
+        let settled = try_join_all(leaves.into_iter().map(drive)).await?;
+        // Every row of every sink is written; from here on only `finish` itself can fail.
+        join_all(settled.into_iter().map(SinkWriter::finish)).await.into_iter().collect::<Result<(), _>>()?;
+        if let Some(letters) = &letters {
+            letters.sink().finish().await?;
+        }
+        Ok(self.outcome(ending.get(), &meters))
+    }
+
+    /// Recovers the shard and runs it, with commits.
+    async fn committed_flow(
+        &self,
+        sinks: &TaskTracker,
+        ledger: &Ledgered,
+        attempt: u64,
+        metrics: &ShardMetrics,
+    ) -> Result<Attempt, StreamError> {
+        let store = self.commits.shard_store(&self.partition).map(|store| Arc::new(Mutex::new(store)));
+        let staged =
+            |(_, factory): &(&str, &Arc<dyn sluicegate_core::SinkFactory>)| factory.delivery() == Delivery::Staged;
+        let rules = Rules {
+            commits_apart: ledger.apart,
+            keeps_checkpoints: store.is_some(),
+            has_staged: store.is_some() && self.sinks().iter().any(staged),
+            begin_anew: false,
+        };
+        let trace = self.commits.trace.as_deref();
+        let mut books = Books {
+            protocol: Protocol::new(rules),
+            ledger: Arc::clone(&ledger.ledger),
+            store,
+            about: self.commits.about.clone(),
+            metrics: metrics.clone(),
+            trace: trace.map(|folder| Trace::begin(folder, &self.partition, attempt, rules)),
+        };
+        let signals = Arc::<Signals>::default();
+        let anew = attempt == 0 && self.commits.begin_anew;
+        // Nothing has been done yet that would have to be committed.
+        let recovered = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Recovery::Cancelled,
+            recovered = self.recover(&mut books, ledger.apart, sinks, &signals, anew) => recovered?,
+        };
+        let plant = match recovered {
+            Recovery::Ready(plant) => plant,
+            Recovery::Again(why) => return Ok(Attempt::Again(why)),
+            Recovery::Cancelled => return Ok(Attempt::Over(Outcome { interrupted: true, rows: Vec::new() })),
+        };
+        metrics.state(ShardState::Running);
+        self.work(*plant, &mut books, signals).await
+    }
+
+    async fn work(&self, plant: Plant, books: &mut Books, signals: Arc<Signals>) -> Result<Attempt, StreamError> {
+        let Plant { leaves, letters, ending, meters, opened, .. } = plant;
+        let replay = books.protocol.committed().is_some_and(|commit| opened < commit.position);
+        let metrics = books.metrics.clone();
+        let (gate, arrivals) = Gate::new(leaves.len());
+        let handles = leaves.iter().map(|leaf| leaf.sink.handle().clone()).collect();
+        let letters_sink = letters.as_ref().map(|letters| letters.sink().clone());
+        let drive = |leaf: crate::plant::Leaf| {
+            let (gate, letters) = (Some(gate.clone()), letters.clone());
+            let duties = Duties { gate, letters, skips_replay: leaf.skips_replay, replay };
+            async move {
+                let mut sink = leaf.sink;
+                sink.drive_with(leaf.stream, duties).await
+            }
+        };
+        let mut driving = pin!(try_join_all(leaves.into_iter().map(drive)));
+        let mut coordinating = pin!(Coordinator::new(books, arrivals, handles, letters_sink, signals).run());
+        let mut stopping = false;
+        let verdict = loop {
+            tokio::select! {
+                biased;
+                verdict = &mut coordinating => break verdict?,
+                driven = &mut driving => match driven {
+                    // They end when the coordinator says so.
+                    Ok(_) => break coordinating.await?,
+                    Err(_) if matches!(ending.get(), HowEnded::NothingNew | HowEnded::InterruptedReplay) => {
+                        break Verdict::Done;
+                    }
+                    Err(error) => return Err(error),
+                },
+                () = self.cancel.cancelled(), if !stopping => {
+                    stopping = true;
+                    metrics.state(ShardState::Stopping);
+                }
+            }
+        };
+        match verdict {
+            Verdict::Done => Ok(Attempt::Over(self.outcome(ending.get(), &meters))),
+            Verdict::Restart(why) => Ok(Attempt::Again(why)),
         }
     }
 
-    fn component(&mut self, kind: ComponentKind, name: &str) -> (ShardContext, Meter) {
-        let context = self.shard.context(name);
-        let meter = Meter::new(kind, &context);
-        self.meters.push((Place::of(kind, &context), meter.clone()));
-        (context, meter)
+    fn outcome(&self, ended: HowEnded, meters: &[(crate::Place, crate::meter::Meter)]) -> Outcome {
+        let rows = meters.iter().map(|(place, meter)| ComponentRows::read(place, &self.partition, meter)).collect();
+        let interrupted = matches!(ended, HowEnded::Interrupted | HowEnded::InterruptedReplay);
+        Outcome { interrupted, rows }
     }
-}
 
-async fn build_on(
-    worker: &Worker,
-    factory: &Arc<dyn OperatorFactory>,
-    place: &Place,
-    shard: &ShardContext,
-) -> Result<Box<dyn Operator>, StreamError> {
-    let (factory, at, shard) = (Arc::clone(factory), place.clone(), shard.clone());
-    let call = worker.call(move || contain(&at, || factory.build(&shard)));
-    call.await.unwrap_or_else(|error| Err(lost(place.clone(), error)))
+    pub(crate) fn context(&self, component: &str) -> ShardContext {
+        ShardContext::new(self.partition.clone(), component, self.metrics.clone())
+    }
 }

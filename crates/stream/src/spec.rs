@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use sluicegate_checkpoint::CheckpointConfig;
 use sluicegate_core::config::{Document, LocatedError, Table, nearest};
 use sluicegate_core::{ComponentKind, ConfigError};
 
@@ -36,7 +37,11 @@ pub struct PipelineSpec {
     pub(crate) document: Document,
     /// Inputs before whatever takes them: sources, operators, sinks; each by name where nothing else orders them.
     pub(crate) components: Vec<ComponentSpec>,
+    pub(crate) checkpoint: Option<CheckpointConfig>,
 }
+
+/// What a sink takes that has no other input: the records that sources and operators rejected.
+pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 
 /// One component as the file describes it.
 #[derive(Debug, Clone)]
@@ -62,6 +67,7 @@ struct TopLevel {
     source: Option<IgnoredAny>,
     operator: Option<IgnoredAny>,
     sink: Option<IgnoredAny>,
+    checkpoint: Option<IgnoredAny>,
 }
 
 impl PipelineSpec {
@@ -78,6 +84,10 @@ impl PipelineSpec {
             root.locate(missing.help("begin the file with a line such as name = \"power\""))
         })?;
         check_name(&root, "name", &name)?;
+        let checkpoint: Option<CheckpointConfig> = root.take("checkpoint")?;
+        if let Some(config) = &checkpoint {
+            config.check().map_err(|error| root.locate(error.within("checkpoint")))?;
+        }
 
         let mut components = Vec::new();
         for kind in [ComponentKind::Source, ComponentKind::Operator, ComponentKind::Sink] {
@@ -87,7 +97,7 @@ impl PipelineSpec {
         }
         refuse_equal_names(&components)?;
         refuse_empty_sections(&root, &components)?;
-        let mut spec = Self { name, document: document.clone(), components };
+        let mut spec = Self { name, document: document.clone(), components, checkpoint };
         spec.check_inputs()?;
         spec.order()?;
         spec.refuse_unused_output()?;
@@ -97,6 +107,11 @@ impl PipelineSpec {
     /// The pipeline's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The table `[checkpoint]`, if the file has one.
+    pub fn checkpoint(&self) -> Option<&CheckpointConfig> {
+        self.checkpoint.as_ref()
     }
 
     /// The components, inputs before whatever takes them.
@@ -109,6 +124,10 @@ impl PipelineSpec {
             self.components.iter().filter(|c| c.kind != ComponentKind::Sink).map(|c| c.name.as_str()).collect();
         for component in &self.components {
             let Some(input) = component.input.as_deref().filter(|input| !gives.contains(input)) else { continue };
+            if input == DEAD_LETTERS {
+                self.check_dead_letters(component)?;
+                continue;
+            }
             let is_sink = self.components.iter().any(|other| other.name == input);
             let error = if is_sink {
                 ConfigError::new("input", format!("`{input}` is a sink; a sink gives no rows to go on with"))
@@ -121,6 +140,22 @@ impl PipelineSpec {
             }));
         }
         Ok(())
+    }
+
+    /// Dead letters go to one sink.
+    fn check_dead_letters(&self, component: &ComponentSpec) -> Result<(), LocatedError> {
+        if component.kind != ComponentKind::Sink {
+            let error = ConfigError::new("input", "dead letters go to a sink, not through an operator");
+            return Err(component.settings.locate(error));
+        }
+        let takes = |other: &&ComponentSpec| other.input.as_deref() == Some(DEAD_LETTERS);
+        match self.components.iter().find(takes).filter(|first| first.name != component.name) {
+            None => Ok(()),
+            Some(first) => {
+                let error = ConfigError::new("input", format!("`{}` takes the dead letters already", first.name));
+                Err(component.settings.locate(error.help("let one sink take them")))
+            }
+        }
     }
 
     /// Sorts operators so that each comes after its input.
@@ -181,6 +216,11 @@ impl ComponentSpec {
 }
 
 fn check_name(table: &Table, key: &str, name: &str) -> Result<(), LocatedError> {
+    if name == DEAD_LETTERS {
+        let error =
+            ConfigError::new(key, format!("`{name}` is what rejected records are called, and cannot be a name"));
+        return Err(table.locate(error));
+    }
     let sane = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let first = name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     if first && name.chars().all(sane) && name.len() <= NAME_CHARS_MAX {

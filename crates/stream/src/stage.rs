@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use sluicegate_core::{Batch, BoxError, ComponentKind, Operator, Output, ShardContext};
+use sluicegate_core::{
+    Barrier, Batch, BoxError, ComponentKind, Operator, Output, Rejected, ShardContext, SnapshotWriter,
+};
 
 use crate::contain::contain;
 use crate::meter::Meter;
@@ -15,6 +17,13 @@ pub struct Stage {
     operator: Box<dyn Operator>,
     place: Place,
     meter: Option<Meter>,
+}
+
+/// What an operator made of one element.
+#[derive(Debug, Default)]
+pub(crate) struct Emitted {
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) rejected: Vec<Rejected>,
 }
 
 impl<O: Operator + 'static> From<O> for Stage {
@@ -42,8 +51,8 @@ impl Stage {
         &self.place
     }
 
-    /// Processes one batch and returns what was emitted.
-    pub(crate) fn process(&mut self, batch: Batch) -> Result<Vec<Batch>, StreamError> {
+    /// Processes one batch and returns what became of it.
+    pub(crate) fn process(&mut self, batch: Batch) -> Result<Emitted, StreamError> {
         if self.place.partition.is_none() {
             self.place.partition = Some(batch.partition().clone());
         }
@@ -54,25 +63,46 @@ impl Stage {
     }
 
     /// Ends the operator and returns what it had held back.
-    pub(crate) fn finish(&mut self) -> Result<Vec<Batch>, StreamError> {
+    pub(crate) fn finish(&mut self) -> Result<Emitted, StreamError> {
         self.call(|operator, out| operator.finish(out))
+    }
+
+    /// Meets a barrier: deposits the operator's state where it asks for it.
+    pub(crate) fn meet(&self, barrier: &Barrier) -> Result<(), StreamError> {
+        if !barrier.is_checkpoint() {
+            return Ok(());
+        }
+        let write = || contain(&self.place, || snapshot_of(&*self.operator));
+        let state = match &self.meter {
+            Some(meter) => meter.busy(write),
+            None => write(),
+        }?;
+        barrier.deposit(&self.place.component, state);
+        Ok(())
     }
 
     fn call(
         &mut self,
         work: impl FnOnce(&mut dyn Operator, &mut Output) -> Result<(), BoxError>,
-    ) -> Result<Vec<Batch>, StreamError> {
+    ) -> Result<Emitted, StreamError> {
         let Self { operator, place, meter } = self;
         let run = || {
             contain(place, || {
                 let mut out = Output::new();
                 work(&mut **operator, &mut out)?;
-                Ok(out.take())
+                Ok(Emitted { batches: out.take(), rejected: out.take_rejected() })
             })
         };
         let Some(meter) = meter else { return run() };
-        let batches = meter.busy(run)?;
-        meter.count_out(batches.iter().map(Batch::len).sum());
-        Ok(batches)
+        let emitted = meter.busy(run)?;
+        meter.count_out(emitted.batches.iter().map(Batch::len).sum());
+        Ok(emitted)
     }
+}
+
+/// The written state of an operator.
+pub(crate) fn snapshot_of(operator: &dyn Operator) -> Result<Vec<u8>, BoxError> {
+    let mut writer = SnapshotWriter::new();
+    operator.snapshot(&mut writer)?;
+    Ok(writer.finish()?)
 }

@@ -7,7 +7,9 @@ use std::num::NonZeroUsize;
 use futures::executor::block_on;
 use futures::{StreamExt as _, stream};
 use proptest::prelude::*;
-use sluicegate_core::{Barrier, Batch, BoxError, CheckpointId, Element, Offset, Operator, Output, PartitionId};
+use sluicegate_core::{
+    Barrier, Batch, BoxError, CheckpointId, Element, Offset, Operator, Output, PartitionId, Purpose,
+};
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_stream::{ElementStreamExt as _, StreamError, Workers};
 
@@ -43,7 +45,7 @@ fn numbers(sizes: &[usize]) -> Vec<Item> {
     for (index, size) in sizes.iter().enumerate() {
         let values = (next..next + *size as i64).collect();
         items.push(Ok(Element::Batch(batch(&partition, next, values))));
-        items.push(Ok(Element::Barrier(Barrier::commit(CheckpointId(index as u64), Offset(0)))));
+        items.push(Ok(Element::Barrier(Barrier::new(Purpose::Commit, CheckpointId(index as u64), Offset(0)))));
         next += *size as i64;
     }
     items
