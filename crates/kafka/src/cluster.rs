@@ -34,7 +34,9 @@ pub fn partitions_of(client: &Connection, topic: &str, setting: &str) -> Result<
     };
     match found.error().map(RDKafkaErrorCode::from) {
         None => Ok(found.partitions().len()),
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Err(unknown(topic, setting)),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            Err(unknown(topic, setting))
+        }
         Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
             Err(ConfigError::new(setting, format!("this user may not use the topic `{topic}`"))
                 .help("let the user write to it, or log in as another"))

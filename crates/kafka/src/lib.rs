@@ -10,5 +10,5 @@ mod transaction;
 pub use client::Connection;
 pub use cluster::{cluster_id, partitions_of};
 pub use partitioner::{Partitioner, partition_of};
-pub use produce::{Outbox, ProduceError, Record};
+pub use produce::{Header, Outbox, ProduceError, Record};
 pub use transaction::{LedgerSpec, Member, ProducerSettings, ShardProducer, Transactions};

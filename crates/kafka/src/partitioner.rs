@@ -33,7 +33,7 @@ impl Partitioner {
 /// ```
 /// use sluicegate_kafka::{Partitioner, partition_of};
 ///
-/// assert_eq!(partition_of(Partitioner::Murmur2Random, Some(b"kafka"), 12), Some(5));
+/// assert_eq!(partition_of(Partitioner::Murmur2Random, Some(b"kafka"), 12), Some(4));
 /// assert_eq!(partition_of(Partitioner::Murmur2Random, None, 12), None);
 /// ```
 pub fn partition_of(partitioner: Partitioner, key: Option<&[u8]>, count: u32) -> Option<u32> {
@@ -102,11 +102,12 @@ mod tests {
 
     #[test]
     fn crc32_is_that_of_zlib() {
-        // Python: import zlib; zlib.crc32(b"123456789"), zlib.crc32(b""), zlib.crc32(b"kafka") % 12
+        // Python: import zlib; zlib.crc32(b"123456789"), zlib.crc32(b""), zlib.crc32(b"key-17")
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(crc32(b""), 0);
-        // librdkafka, src/rdkafka_msg.c, unittest_msg: `consistent` over 3 partitions is crc32 modulo the count.
-        assert_eq!(partition_of(Partitioner::ConsistentRandom, Some(b"123456789"), 3), Some(0xcbf4_3926 % 3));
+        assert_eq!(crc32(b"key-17"), 3_663_805_983);
+        // librdkafka, src/rdkafka_msg.c, rd_kafka_msg_partitioner_consistent: `rd_crc32(key, keylen) % partition_cnt`
+        assert_eq!(partition_of(Partitioner::ConsistentRandom, Some(b"key-17"), 12), Some(3));
     }
 
     #[test]
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(partition_of(Partitioner::ConsistentRandom, None, 3), None);
         assert_eq!(partition_of(Partitioner::ConsistentRandom, Some(b""), 3), None);
         assert_eq!(partition_of(Partitioner::Murmur2Random, Some(b"a"), 0), None);
-        // An empty key is a key to Java: murmur2 of nothing is 275646681.
+        // Java: Utils.murmur2("".getBytes()) is 275646681, so an empty key is a key like any other.
         assert_eq!(partition_of(Partitioner::Murmur2Random, Some(b""), 1000), Some(681));
     }
 }

@@ -13,7 +13,7 @@ mod outbox;
 mod record;
 
 pub(crate) use delivery::plain;
-pub(crate) use error::is_permanent;
 pub use error::ProduceError;
+pub(crate) use error::is_permanent;
 pub use outbox::Outbox;
-pub use record::Record;
+pub use record::{Header, Record};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
 use super::delivery::{Deliveries, plain};
@@ -56,7 +57,7 @@ impl Outbox {
                 return Err(ProduceError::Refused {
                     topic: record.topic.to_owned(),
                     offset: record.offset,
-                    size_bytes: record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len),
+                    size_bytes: record.size_bytes(),
                     code,
                     message: self.producer.client().fatal_error().map_or_else(|| plain(&error), |(_, text)| text),
                 });
@@ -99,6 +100,10 @@ fn librdkafka_record<'a>(record: &Record<'a>) -> BaseRecord<'a, [u8], [u8], usiz
     made.key = record.key;
     made.payload = record.payload;
     made.timestamp = record.timestamp_ms;
-    made.headers = record.headers.clone();
+    if !record.headers.is_empty() {
+        let headers =
+            record.headers.iter().map(|(key, value)| rdkafka::message::Header { key, value: value.as_deref() });
+        made.headers = Some(headers.fold(OwnedHeaders::new_with_capacity(record.headers.len()), OwnedHeaders::insert));
+    }
     made
 }

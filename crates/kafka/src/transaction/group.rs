@@ -8,7 +8,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use sluicegate_core::{Commit, LedgerError, Offset};
 
 use super::LedgerSpec;
-use super::verdict::{is_passing, verdict, ledger_error};
+use super::verdict::{is_passing, ledger_error, verdict};
 use crate::produce::plain;
 
 /// Limit of one request for the committed offset.
@@ -51,7 +51,8 @@ impl Group {
     /// # Errors
     /// [`LedgerError::Lost`] when the broker does not answer, [`LedgerError::Failed`] when what was committed is not ours.
     pub(super) fn committed(&self, spec: &LedgerSpec, deadline: Instant) -> Result<Option<Commit>, LedgerError> {
-        let doing = || format!("cannot read the offset of group `{}` in {}-{}", spec.group, spec.topic, spec.topic_partition);
+        let doing =
+            || format!("cannot read the offset of group `{}` in {}-{}", spec.group, spec.topic, spec.topic_partition);
         loop {
             let error = match self.ask(spec) {
                 Ok((offset, metadata)) => return commit_of(spec, offset, &metadata),

@@ -14,7 +14,7 @@ use super::shard::{Active, Slot};
 use super::verdict::Verdict;
 use super::{LedgerSpec, Member, ProducerSettings};
 use crate::failpoint;
-use crate::produce::{Outbox, ProduceError};
+use crate::produce::Outbox;
 
 /// How long an abort may take. What is not aborted then is aborted by the next take-over, or by the broker.
 const ABORT: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ impl KafkaLedger {
         config.set("transactional.id", transactional_id);
         loop {
             let outbox = Outbox::create(&config).map_err(|error| LedgerError::Failed(error.into()))?;
-            let active = Arc::new(Active::new(outbox));
+            let active = Arc::new(Active::new(outbox, self.spec.transaction_timeout));
             let doing = format!("take over as `{transactional_id}`");
             failpoint::reach("init.before");
             let outcome = watched(&doing.clone(), deadline, {
@@ -151,14 +151,15 @@ impl KafkaLedger {
         let mend = move |error| match error {
             (Verdict::Fenced, LedgerError::Fenced(error)) if open_for.is_some_and(|open| open >= timeout) => {
                 LedgerError::Lost(
-                    format!("the transaction was open for longer than its limit of {} s: {error}", timeout.as_secs()).into(),
+                    format!("the transaction was open for longer than its limit of {} s: {error}", timeout.as_secs())
+                        .into(),
                 )
             }
             (_, error) => error,
         };
         failpoint::reach("commit.flush.before");
-        active.outbox().flush().map_err(|error| self.judge(&active, error))?;
-        active.begin().map_err(|error| self.judge(&active, error))?;
+        active.outbox().flush().map_err(|error| active.meaning(error))?;
+        active.begin().map_err(|error| active.meaning(error))?;
         let group = self.membership()?;
         let partition = self.spec.partition.clone();
         watched("commit", deadline, move || {
@@ -170,33 +171,12 @@ impl KafkaLedger {
             .map_err(&mend)?;
             failpoint::reach("send_offsets.after");
             failpoint::reach("commit.before");
-            insist(&format!("commit {partition}"), deadline, |limit| producer.commit_transaction(limit)).map_err(&mend)?;
+            insist(&format!("commit {partition}"), deadline, |limit| producer.commit_transaction(limit))
+                .map_err(&mend)?;
             failpoint::reach("commit.after");
             active.committed();
             Ok(())
         })?
-    }
-
-    /// What a record that could not arrive means for the shard.
-    fn judge(&self, active: &Active, error: ProduceError) -> LedgerError {
-        judge(active, error, self.spec.transaction_timeout)
-    }
-}
-
-/// What a record that could not arrive means for the shard that it is of.
-pub(super) fn judge(active: &Active, error: ProduceError, timeout: Duration) -> LedgerError {
-    use rdkafka::error::RDKafkaErrorCode as Code;
-    let fatal = active.outbox().producer().client().fatal_error().map(|(code, _)| code);
-    let fenced = [fatal, error.code()]
-        .into_iter()
-        .flatten()
-        .any(|code| matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch));
-    if fenced && active.open_for().is_none_or(|open| open < timeout) {
-        LedgerError::Fenced(error.into())
-    } else if !fenced && error.is_permanent() {
-        LedgerError::Failed(error.into())
-    } else {
-        LedgerError::Lost(error.into())
     }
 }
 

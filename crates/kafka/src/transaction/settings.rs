@@ -31,7 +31,9 @@ impl ProducerSettings {
                 self.properties.get(name).map_or("its default", String::as_str),
                 if different.is_some() { value } else { "its default" },
             );
-            return Err(ConfigError::new("", message).help("give both the same, or set `delivery` to \"at-least-once\""));
+            return Err(
+                ConfigError::new("", message).help("give both the same, or set `delivery` to \"at-least-once\"")
+            );
         }
         self.message_size_max_bytes = self.message_size_max_bytes.max(other.message_size_max_bytes);
         Ok(())

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
+use sluicegate_core::LedgerError;
 
 use crate::failpoint;
 use crate::produce::{Outbox, ProduceError, Record, plain};
@@ -36,6 +37,8 @@ impl Slot {
 pub(super) struct Active {
     outbox: Outbox,
     phase: Mutex<Phase>,
+    /// How long a transaction may stay open.
+    timeout: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +52,8 @@ pub(super) enum Phase {
 }
 
 impl Active {
-    pub(super) fn new(outbox: Outbox) -> Self {
-        Self { outbox, phase: Mutex::new(Phase::Idle) }
+    pub(super) fn new(outbox: Outbox, timeout: Duration) -> Self {
+        Self { outbox, phase: Mutex::new(Phase::Idle), timeout }
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -101,6 +104,25 @@ impl Active {
             Phase::Idle | Phase::Void => None,
         }
     }
+
+    /// What a record that could not be sent or could not arrive means for the shard.
+    ///
+    /// A transaction that the broker gave up for its age is refused in the same words as one that somebody else fenced.
+    pub(super) fn meaning(&self, error: ProduceError) -> LedgerError {
+        use RDKafkaErrorCode as Code;
+        let fatal = self.outbox.producer().client().fatal_error().map(|(code, _)| code);
+        let is_fenced = [fatal, error.code()]
+            .into_iter()
+            .flatten()
+            .any(|code| matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch));
+        if is_fenced && self.open_for().is_none_or(|open| open < self.timeout) {
+            LedgerError::Fenced(error.into())
+        } else if !is_fenced && error.is_permanent() {
+            LedgerError::Failed(error.into())
+        } else {
+            LedgerError::Lost(error.into())
+        }
+    }
 }
 
 /// What the sinks of a shard send through. The first record after a commit begins a transaction, which the ledger commits.
@@ -145,5 +167,14 @@ impl ShardProducer {
         active.outbox.flush()?;
         failpoint::reach("flush.after");
         Ok(())
+    }
+
+    /// What an error of [`send`](Self::send) or [`flush`](Self::flush) means for the shard: whether another process has it
+    /// now, it has to be taken over anew, or somebody has to change something.
+    pub fn meaning(&self, error: ProduceError) -> LedgerError {
+        match &self.bound {
+            Some(active) => active.meaning(error),
+            None => LedgerError::Failed(error.into()),
+        }
     }
 }

@@ -27,7 +27,10 @@ pub(super) fn verdict(error: &KafkaError) -> Verdict {
     let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
     match code {
         Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => return Verdict::Fenced,
-        Code::UnknownMemberId | Code::IllegalGeneration | Code::FencedInstanceId | Code::FencedMemberEpoch
+        Code::UnknownMemberId
+        | Code::IllegalGeneration
+        | Code::FencedInstanceId
+        | Code::FencedMemberEpoch
         | Code::StaleMemberEpoch => return Verdict::NoMember,
         code if is_permanent(code) => return Verdict::Failed,
         _ => {}
