@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use arrow::array::{Array, AsArray, downcast_dictionary_array};
 use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-/// The cell in row `row`: text and bytes as they are, anything else as text; `None` where it is missing.
+use crate::console::json::write_value;
+use crate::console::value::{Value, value};
+
+/// The cell in row `row`: text and bytes as they are, anything else as the console shows it in JSON; `None` where it is missing.
 pub(super) fn bytes(array: &dyn Array, row: usize) -> Option<Cow<'_, [u8]>> {
     if array.is_null(row) {
         return None;
@@ -30,9 +32,15 @@ pub(super) fn bytes(array: &dyn Array, row: usize) -> Option<Cow<'_, [u8]>> {
 }
 
 fn displayed(array: &dyn Array, row: usize) -> Cow<'_, [u8]> {
-    let options = FormatOptions::default();
-    let text = ArrayFormatter::try_new(array, &options).and_then(|cells| cells.value(row).try_to_string());
-    Cow::Owned(text.unwrap_or_else(|error| error.to_string()).into_bytes())
+    match value(array, row) {
+        Value::Text(text) => Cow::Owned(text.into_owned().into_bytes()),
+        other => {
+            let mut text = Vec::new();
+            // Writing into memory does not fail.
+            let _ = write_value(&other, &mut text);
+            Cow::Owned(text)
+        }
+    }
 }
 
 /// The cell as text; `None` where it is missing or no text.

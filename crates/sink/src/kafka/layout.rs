@@ -64,7 +64,12 @@ impl Layout {
     /// When the column holds no times.
     pub(super) fn timestamps_of(&self, rows: &RecordBatch) -> Result<Vec<Option<i64>>, ArrowError> {
         let Some(column) = self.timestamp else { return Ok(vec![None; rows.num_rows()]) };
-        let times = cast(rows.column(column), &DataType::Timestamp(TimeUnit::Millisecond, None))?;
+        let column = rows.column(column);
+        let zone = match column.data_type() {
+            DataType::Timestamp(_, zone) => zone.clone(),
+            _ => None,
+        };
+        let times = cast(column, &DataType::Timestamp(TimeUnit::Millisecond, zone))?;
         let times = times.as_primitive::<TimestampMillisecondType>();
         Ok(times.iter().map(|time| time.filter(|time| *time > 0)).collect())
     }

@@ -1,10 +1,11 @@
 //! Rows as values.
 
+use std::io;
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
-use arrow::json::writer::{LineDelimited, WriterBuilder};
+
+use crate::console::json::write_row;
 
 /// The values of a batch of rows, one after the other.
 #[derive(Debug, Default)]
@@ -17,21 +18,17 @@ impl Values {
     /// Each row as a JSON object.
     ///
     /// # Errors
-    /// When a column's type has no form in JSON.
-    pub(super) fn json(rows: &RecordBatch) -> Result<Self, ArrowError> {
-        let mut bytes = Vec::new();
-        let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut bytes);
-        writer.write(rows)?;
-        writer.finish()?;
-        drop(writer);
-        // Within a JSON text a line break is always escaped.
-        let mut places = Vec::with_capacity(rows.num_rows());
-        let mut start = 0;
-        for (end, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
-            places.push(start..end);
-            start = end + 1;
+    /// When a row cannot be written as one.
+    pub(super) fn json(rows: &RecordBatch) -> io::Result<Self> {
+        let columns: Vec<usize> = (0..rows.num_columns()).collect();
+        let mut values = Self::default();
+        for row in 0..rows.num_rows() {
+            let start = values.bytes.len();
+            write_row(rows, &columns, row, &mut values.bytes)?;
+            // Without the line break at its end.
+            values.places.push(start..values.bytes.len() - 1);
         }
-        Ok(Self { bytes, places })
+        Ok(values)
     }
 
     /// The value of row `row`.
