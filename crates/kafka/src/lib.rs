@@ -1,1 +1,14 @@
 //! What the Kafka source and the Kafka sink share: clients, properties, the consumer thread, transactions.
+
+mod client;
+mod cluster;
+mod failpoint;
+mod partitioner;
+mod produce;
+mod transaction;
+
+pub use client::Connection;
+pub use cluster::{cluster_id, partitions_of};
+pub use partitioner::{Partitioner, partition_of};
+pub use produce::{Header, Outbox, ProduceError, Record};
+pub use transaction::{LedgerSpec, Member, ProducerSettings, ShardProducer, Transactions};

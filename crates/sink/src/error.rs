@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use sluicegate_core::Offset;
+
 /// Why a sink could not be opened, written or finished.
 ///
 /// Each message says what is wrong, where, and what to do about it.
@@ -70,6 +72,41 @@ pub enum SinkError {
         /// The file or directory.
         path: PathBuf,
     },
+    /// A record longer than the settings allow.
+    #[error(
+        "the row at offset {offset} gives a record of {size_bytes} bytes for topic `{topic}`, and `message_size_max_bytes` allows {size_max_bytes}; raise it, and the topic's `max.message.bytes` if that is smaller, or write fewer columns"
+    )]
+    TooLarge {
+        /// The row's offset.
+        offset: Offset,
+        /// The topic.
+        topic: String,
+        /// Length of key, value and headers.
+        size_bytes: usize,
+        /// The bound.
+        size_max_bytes: usize,
+    },
+    /// A row that goes nowhere.
+    #[error(
+        "the row at offset {offset} names no topic: its cell of `topic_column` is empty; set `topic` too, for such rows"
+    )]
+    NoTopic {
+        /// The row's offset.
+        offset: Offset,
+    },
+    /// Exactly once, with nowhere to commit.
+    #[error(
+        "the partition {partition} has no position in Kafka, so it cannot be written exactly once; set `delivery` to \"at-least-once\", or let the pipeline keep `[checkpoint]`s"
+    )]
+    NoLedger {
+        /// The partition.
+        partition: String,
+    },
+    /// Exactly once, with no fixed topic to keep positions at.
+    #[error(
+        "the positions of a source that is not Kafka are kept at the topic that is written, but `topic_column` alone names none; set `topic` too"
+    )]
+    NoTopicForPositions,
     /// Standard output could not be written.
     #[error("cannot write to standard output: {0}")]
     Console(#[from] io::Error),

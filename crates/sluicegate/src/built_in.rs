@@ -10,6 +10,7 @@ use sluicegate_core::{Registry, RegistryError};
 /// | operator | `forecast` | `model::ForecastConfig` | `model` |
 /// | sink | `parquet` | `sink::ParquetConfig` | `sink` |
 /// | sink | `console` | `sink::ConsoleConfig` | `sink` |
+/// | sink | `kafka` | `sink::KafkaConfig` | `sink` and `kafka` |
 ///
 /// # Errors
 /// Two built-in components of one name, which would be a mistake in this crate.
@@ -24,6 +25,8 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
     {
         registry.sink::<sluicegate_sink::ParquetConfig>("parquet")?;
         registry.sink::<sluicegate_sink::ConsoleConfig>("console")?;
+        #[cfg(feature = "kafka")]
+        registry.sink::<sluicegate_sink::KafkaConfig>("kafka")?;
     }
     Ok(registry)
 }
@@ -44,6 +47,7 @@ mod tests {
             (cfg!(feature = "source"), "source parquet"),
             (cfg!(feature = "model"), "operator forecast"),
             (cfg!(feature = "sink"), "sink console"),
+            (cfg!(all(feature = "sink", feature = "kafka")), "sink kafka"),
             (cfg!(feature = "sink"), "sink parquet"),
         ];
         let expected: Vec<&str> = expected.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();

@@ -11,7 +11,7 @@ use super::value::{Value, value};
 ///
 /// # Errors
 /// Those of `out`.
-pub(super) fn write_row(rows: &RecordBatch, columns: &[usize], row: usize, out: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn write_row(rows: &RecordBatch, columns: &[usize], row: usize, out: &mut Vec<u8>) -> io::Result<()> {
     let schema = rows.schema_ref();
     let members = columns.iter().map(|column| (schema.field(*column).name(), rows.column(*column).as_ref()));
     write_object(members, row, out)?;
@@ -23,7 +23,7 @@ pub(super) fn write_row(rows: &RecordBatch, columns: &[usize], row: usize, out: 
 ///
 /// # Errors
 /// Those of `out`.
-pub(super) fn write_value(value: &Value<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn write_value(value: &Value<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(value) => write!(out, "{value}")?,

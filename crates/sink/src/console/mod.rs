@@ -9,11 +9,11 @@
 //! | `sink` | which rows are shown, and what happens when nobody reads them |
 
 mod config;
-mod json;
+pub(crate) mod json;
 mod sink;
 mod table;
 #[cfg(test)]
 mod tests;
-mod value;
+pub(crate) mod value;
 
 pub use config::{ConsoleConfig, Format};

@@ -13,7 +13,7 @@ use arrow::temporal_conversions::as_datetime;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 /// What a cell holds.
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Null,
     Bool(bool),
     Int(i64),
@@ -29,7 +29,7 @@ pub(super) enum Value<'a> {
 }
 
 /// The cell in row `row` of `array`.
-pub(super) fn value(array: &dyn Array, row: usize) -> Value<'_> {
+pub(crate) fn value(array: &dyn Array, row: usize) -> Value<'_> {
     if array.is_null(row) {
         return Value::Null;
     }

@@ -1,0 +1,230 @@
+//! The calls of a take-over and of a commit, in order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::producer::Producer;
+use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
+use sluicegate_core::{Commit, Ledger, LedgerError};
+
+use super::attempt::{insist, watched};
+use super::group::Group;
+use super::shard::{Active, Slot};
+use super::verdict::Verdict;
+use super::{LedgerSpec, Member, ProducerSettings};
+use crate::failpoint;
+use crate::produce::Outbox;
+
+/// How long an abort may take. What is not aborted then is aborted by the next take-over, or by the broker.
+const ABORT: Duration = Duration::from_secs(5);
+/// How long the abort of a shard that is dropped may take.
+const ABORT_AT_DROP: Duration = Duration::from_secs(2);
+/// Before the next producer when one was fenced while it began: two processes may be at it.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause between two attempts to reach a broker, in milliseconds.
+const RECONNECT_MS_MAX: &str = "1000";
+
+/// A shard's position as a committed offset of a Kafka group, in one transaction with the records of its sinks.
+pub(super) struct KafkaLedger {
+    spec: LedgerSpec,
+    producer: Option<ProducerSettings>,
+    slot: Arc<Slot>,
+    group: Option<Group>,
+    /// Whether it was taken over before; then somebody else may hold it by now.
+    again: bool,
+}
+
+impl KafkaLedger {
+    pub(super) fn new(spec: LedgerSpec, producer: Option<ProducerSettings>, slot: Arc<Slot>) -> Self {
+        Self { spec, producer, slot, group: None, again: false }
+    }
+
+    fn config(&self) -> ClientConfig {
+        let client = self.producer.as_ref().map_or(&self.spec.client, |producer| &producer.client);
+        let mut config = client.client_config();
+        if let Some(producer) = &self.producer {
+            for (name, value) in &producer.properties {
+                config.set(name, value);
+            }
+            config.set("message.max.bytes", producer.message_size_max_bytes.to_string());
+        }
+        // A broker that is back is found within a second, not within librdkafka's ten.
+        if config.get("reconnect.backoff.max.ms").is_none() {
+            config.set("reconnect.backoff.max.ms", RECONNECT_MS_MAX);
+        }
+        config.set("transaction.timeout.ms", self.spec.transaction_timeout.as_millis().to_string());
+        config
+    }
+
+    /// A producer of this identity that has fenced and aborted every earlier one.
+    fn begin_anew(&self, transactional_id: &str, deadline: Instant) -> Result<Arc<Active>, LedgerError> {
+        let mut config = self.config();
+        config.set("transactional.id", transactional_id);
+        loop {
+            let outbox = Outbox::create(&config).map_err(|error| LedgerError::Failed(error.into()))?;
+            let active = Arc::new(Active::new(outbox, self.spec.transaction_timeout));
+            let doing = format!("take over as `{transactional_id}`");
+            failpoint::reach("init.before");
+            let outcome = watched(&doing.clone(), deadline, {
+                let active = Arc::clone(&active);
+                move || insist(&doing, deadline, |limit| active.outbox().producer().init_transactions(limit))
+            })?;
+            match outcome {
+                Ok(()) => {
+                    failpoint::reach("init.after");
+                    return Ok(active);
+                }
+                // Somebody began at the same time; whoever begins last has it.
+                Err((Verdict::Fenced | Verdict::Lost | Verdict::Abort, error)) if Instant::now() < deadline => {
+                    tracing::warn!(partition = %self.spec.partition, "taking over again: {error}");
+                    std::thread::sleep(PAUSE);
+                }
+                Err((_, error)) => return Err(error),
+            }
+        }
+    }
+
+    fn group(&mut self) -> Result<&Group, LedgerError> {
+        match &mut self.group {
+            Some(group) => Ok(group),
+            none => Ok(none.insert(Group::new(&self.spec)?)),
+        }
+    }
+
+    /// What the offsets are committed with.
+    fn membership(&mut self) -> Result<ConsumerGroupMetadata, LedgerError> {
+        match &self.spec.member {
+            Member::Assigned => self.group()?.metadata(),
+            Member::Subscribed(metadata) => metadata().ok_or_else(|| {
+                let message = format!("this process is not a member of the group `{}` any more", self.spec.group);
+                LedgerError::Fenced(message.into())
+            }),
+        }
+    }
+
+    fn offsets(&self, commit: &Commit) -> Result<TopicPartitionList, LedgerError> {
+        let note = commit.encode()?;
+        let mut offsets = TopicPartitionList::new();
+        let mut element = offsets.add_partition(&self.spec.topic, self.spec.topic_partition);
+        element.set_offset(KafkaOffset::Offset(commit.position.0)).map_err(|error| {
+            LedgerError::Failed(format!("{} is no offset that Kafka takes: {error}", commit.position).into())
+        })?;
+        // Once for each element: every call allocates anew.
+        element.set_metadata(note);
+        Ok(offsets)
+    }
+
+    /// Makes sure that the group still counts this process in, without touching whoever may hold the shard by now: a
+    /// transaction of another identity that is aborted whatever comes.
+    ///
+    /// A process that was stopped for a while and goes on does not know yet that its partitions went to another. Taking over
+    /// would fence the rightful one.
+    fn check_membership(&mut self, deadline: Instant) -> Result<(), LedgerError> {
+        let Member::Subscribed(_) = self.spec.member else { return Ok(()) };
+        let group = self.membership()?;
+        let probe = self.begin_anew(&format!("{}.probe", self.spec.transactional_id), deadline)?;
+        probe.begin().map_err(|error| LedgerError::Lost(error.into()))?;
+        let mut offsets = TopicPartitionList::new();
+        let mut element = offsets.add_partition(&self.spec.topic, self.spec.topic_partition);
+        element.set_offset(KafkaOffset::Offset(0)).map_err(|error| LedgerError::Failed(error.into()))?;
+        let doing = "ask whether this process is still a member of the group";
+        watched(doing, deadline, move || {
+            let outcome = insist(doing, deadline, |limit| {
+                probe.outbox().producer().send_offsets_to_transaction(&offsets, &group, limit)
+            });
+            abort(&probe, ABORT);
+            outcome.map_err(|(_, error)| error)
+        })?
+    }
+
+    /// What is left of the transaction is void; waits a moment for the broker to know.
+    fn give_up(&self) {
+        if let Some(active) = self.slot.clear() {
+            abort(&active, ABORT);
+        }
+    }
+
+    fn try_commit(&mut self, commit: &Commit) -> Result<(), LedgerError> {
+        let deadline = Instant::now() + self.spec.retry;
+        let active = self.slot.get().ok_or_else(|| {
+            LedgerError::Lost(format!("the partition {} is not taken over", self.spec.partition).into())
+        })?;
+        let offsets = self.offsets(commit)?;
+        let timeout = self.spec.transaction_timeout;
+        // A transaction that the broker gave up for its age is refused in the same words as one that somebody else fenced.
+        let open_for = active.open_for();
+        let mend = move |error| match error {
+            (Verdict::Fenced, LedgerError::Fenced(error)) if open_for.is_some_and(|open| open >= timeout) => {
+                LedgerError::Lost(
+                    format!("the transaction was open for longer than its limit of {} s: {error}", timeout.as_secs())
+                        .into(),
+                )
+            }
+            (_, error) => error,
+        };
+        failpoint::reach("commit.flush.before");
+        active.outbox().flush().map_err(|error| active.meaning(error))?;
+        active.begin().map_err(|error| active.meaning(error))?;
+        let group = self.membership()?;
+        let partition = self.spec.partition.clone();
+        watched("commit", deadline, move || {
+            let producer = active.outbox().producer();
+            failpoint::reach("send_offsets.before");
+            insist("add the position to the transaction", deadline, |limit| {
+                producer.send_offsets_to_transaction(&offsets, &group, limit)
+            })
+            .map_err(&mend)?;
+            failpoint::reach("send_offsets.after");
+            failpoint::reach("commit.before");
+            insist(&format!("commit {partition}"), deadline, |limit| producer.commit_transaction(limit))
+                .map_err(&mend)?;
+            failpoint::reach("commit.after");
+            active.committed();
+            Ok(())
+        })?
+    }
+}
+
+/// Aborts what is open, as far as it can within `limit`.
+fn abort(active: &Arc<Active>, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    let outcome = insist("abort", deadline, |call| active.outbox().producer().abort_transaction(call.min(limit)));
+    if let Err((_, error)) = outcome {
+        tracing::debug!("the transaction is left to be aborted by the broker: {error}");
+    }
+}
+
+impl Ledger for KafkaLedger {
+    fn take_over(&mut self) -> Result<Option<Commit>, LedgerError> {
+        self.slot.clear();
+        let deadline = Instant::now() + self.spec.retry;
+        if self.again {
+            self.check_membership(deadline)?;
+        }
+        self.again = true;
+        // First fence, then read: what is read cannot change any more.
+        let active = self.begin_anew(&self.spec.transactional_id, deadline)?;
+        let spec = self.spec.clone();
+        let committed = self.group()?.committed(&spec, deadline)?;
+        self.slot.put(active);
+        Ok(committed)
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<(), LedgerError> {
+        let outcome = self.try_commit(commit);
+        if outcome.is_err() {
+            self.give_up();
+        }
+        outcome
+    }
+}
+
+impl Drop for KafkaLedger {
+    /// Aborts what is open, so that nobody who reads after it has to wait for the transaction to run out.
+    fn drop(&mut self) {
+        if let Some(active) = self.slot.clear() {
+            abort(&active, ABORT_AT_DROP);
+        }
+    }
+}
