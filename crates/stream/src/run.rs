@@ -21,6 +21,8 @@ pub struct RunOptions {
     pub cancel: CancellationToken,
     /// Threads for operators that compute heavily; as many shards run at a time.
     pub worker_threads: NonZeroUsize,
+    /// Leaves checkpoints and committed positions of earlier runs behind and begins where the settings say.
+    pub begin_anew: bool,
 }
 
 impl Default for RunOptions {
@@ -30,6 +32,7 @@ impl Default for RunOptions {
             metrics: Metrics::new(),
             cancel: CancellationToken::new(),
             worker_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            begin_anew: false,
         }
     }
 }
@@ -53,6 +56,13 @@ impl RunOptions {
     #[must_use]
     pub fn worker_threads(mut self, count: NonZeroUsize) -> Self {
         self.worker_threads = count;
+        self
+    }
+
+    /// Leaves checkpoints and committed positions of earlier runs behind.
+    #[must_use]
+    pub fn begin_anew(mut self, anew: bool) -> Self {
+        self.begin_anew = anew;
         self
     }
 }
