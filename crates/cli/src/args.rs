@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Check(CheckArgs),
     Components(ComponentsArgs),
+    Produce(ProduceArgs),
 }
 
 /// Runs a pipeline and prints its scores
@@ -100,6 +101,74 @@ pub(crate) struct ComponentsArgs {
     pub(crate) json: bool,
 }
 
+/// Feeds a Kafka topic from Parquet files
+///
+/// Writes every row, in order, at least once: after a failure, run again, rows are there twice. Shows progress, and how many
+/// rows were written at the end. Ctrl-C and SIGTERM end it cleanly.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ProduceArgs {
+    /// Parquet files, folders or patterns
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The topic
+    #[arg(long)]
+    pub(crate) topic: String,
+    /// The addresses of brokers to begin with, such as localhost:9092
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub(crate) bootstrap: String,
+    /// So many rows a second, at most [default: as fast as it goes]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+    /// The column whose value is the record's key
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) key: Option<String>,
+    /// How a row becomes a record [default: as the Kafka sink has it]
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// A property of librdkafka, such as sasl.password='${PASSWORD}', whose value is then that of the variable and never shown
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
+    pub(crate) properties: Vec<(String, String)>,
+    /// Any other setting: topic.… of the Kafka sink, rows.… of the Parquet source
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Shows no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// How long a clean stop may take; after that it stops at once, with exit code 1
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) stop_within: Duration,
+}
+
+impl ProduceArgs {
+    /// What `--set` says.
+    pub(crate) fn overrides(&self) -> Result<Vec<Override>, Failure> {
+        overrides(&self.set)
+    }
+}
+
+fn overrides(set: &[String]) -> Result<Vec<Override>, Failure> {
+    let parse = |text: &String| Override::parse(text).map_err(|error| Failure::wrong_setting(text, &error));
+    set.iter().map(parse).collect()
+}
+
+/// Slowest pace of `sluice produce`: a row every ten seconds. A stop waits for the row that is due.
+const ROWS_PER_SECOND_MIN: f64 = 0.1;
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate >= ROWS_PER_SECOND_MIN => Ok(rate),
+        _ => Err(format!("expected a number of rows per second, at least {ROWS_PER_SECOND_MIN}")),
+    }
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE, such as compression.type=zstd".to_owned()),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PipelineArgs {
     /// The pipeline file (TOML)
@@ -114,8 +183,7 @@ pub(crate) struct PipelineArgs {
 impl PipelineArgs {
     /// Reads the pipeline file. From here on `console` shows none of the secrets in it.
     pub(crate) fn document(&self, console: &mut Console<'_>) -> Result<Document, Failure> {
-        let parse = |text: &String| Override::parse(text).map_err(|error| Failure::wrong_setting(text, &error));
-        let overrides = self.set.iter().map(parse).collect::<Result<_, _>>()?;
+        let overrides = overrides(&self.set)?;
         let text = std::fs::read_to_string(&self.file)
             .map_err(|source| Failure::wrong(&PipelineError::File { file: self.file.clone(), source }))?;
         let document = Document::parse(&self.file, text, overrides).map_err(|error| Failure::wrong(&error))?;

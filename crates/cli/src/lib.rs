@@ -31,6 +31,7 @@ mod failure;
 mod interrupt;
 mod layout;
 mod logs;
+mod produce;
 mod progress;
 mod run;
 mod schema;
@@ -101,5 +102,6 @@ fn dispatch(
         Command::Run(args) => run::run(&args, &registry, console),
         Command::Check(args) => check::check(&args, &registry, console),
         Command::Components(args) => components::components(&args, &registry, console),
+        Command::Produce(args) => produce::produce(&args, registry, console),
     }
 }
