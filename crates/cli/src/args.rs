@@ -2,19 +2,23 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use sluicegate::config::Override;
-use sluicegate::{Pipeline, Registry};
+use sluicegate::config::{Document, Override};
+use sluicegate::{Pipeline, PipelineError, PipelineSpec, Registry};
 
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::logs::{LogFormat, LogLevel};
 
 const AFTER_HELP: &str = "\
 Exit codes:
-    0  done
-    1  failed while running
+    0  done; also after SIGTERM, when what was read is worked on and committed
+    1  failed while running, or not through with stopping in the time given
     2  wrong arguments, or something is wrong in the pipeline file
-  130  interrupted (Ctrl-C)";
+  130  interrupted (Ctrl-C)
+  143  stopped at once by a second SIGTERM";
 
 /// Runs streaming pipelines whose operators are recurrent networks that learn while the stream runs.
 #[derive(Debug, Parser)]
@@ -29,12 +33,13 @@ pub(crate) enum Command {
     Run(RunArgs),
     Check(CheckArgs),
     Components(ComponentsArgs),
+    Produce(ProduceArgs),
 }
 
 /// Runs a pipeline and prints its scores
 ///
-/// The first Ctrl-C ends the run cleanly: what was read so far is worked on and written to complete files. A second one
-/// stops at once.
+/// The first Ctrl-C or SIGTERM ends the run cleanly: what was read so far is worked on, committed and written to complete
+/// files. A second one stops at once, and so does the end of --stop-within.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct RunArgs {
@@ -46,6 +51,36 @@ pub(crate) struct RunArgs {
     /// Threads for the networks; as many partitions run at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+    /// What messages on standard error look like
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+    /// Logs this and whatever is more serious [default: warn as text, info as JSON]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
+    /// Serves /healthz, /readyz and /metrics over HTTP, such as at 127.0.0.1:9464; a port alone is one of 127.0.0.1
+    ///
+    /// Without it the environment variable SLUICE_LISTEN is taken, where it is set.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Allows an address to --listen at that other machines can reach; nobody is asked for a password
+    #[arg(long)]
+    pub(crate) listen_anywhere: bool,
+    /// How long a clean stop may take; after that the run stops at once, with exit code 1
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) stop_within: Duration,
+    /// Starts over: leaves behind where the pipeline was and what it learned. NAME must be the pipeline's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fresh: Option<String>,
+}
+
+/// Longest time for a clean stop: a day is longer than any service manager waits.
+const STOP_WITHIN_SECONDS_MAX: f64 = 86_400.0;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=STOP_WITHIN_SECONDS_MAX).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(format!("expected a number of seconds from 0 to {STOP_WITHIN_SECONDS_MAX}")),
+    }
 }
 
 /// Checks a pipeline without running it and prints its graph
@@ -66,6 +101,74 @@ pub(crate) struct ComponentsArgs {
     pub(crate) json: bool,
 }
 
+/// Feeds a Kafka topic from Parquet files
+///
+/// Writes every row, in order, at least once: after a failure, run again, rows are there twice. Shows progress, and how many
+/// rows were written at the end. Ctrl-C and SIGTERM end it cleanly.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ProduceArgs {
+    /// Parquet files, folders or patterns
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The topic
+    #[arg(long)]
+    pub(crate) topic: String,
+    /// The addresses of brokers to begin with, such as localhost:9092
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub(crate) bootstrap: String,
+    /// So many rows a second, at most [default: as fast as it goes]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+    /// The column whose value is the record's key
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) key: Option<String>,
+    /// How a row becomes a record [default: as the Kafka sink has it]
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// A property of librdkafka, such as sasl.password='${PASSWORD}', whose value is then that of the variable and never shown
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
+    pub(crate) properties: Vec<(String, String)>,
+    /// Any other setting: topic.… of the Kafka sink, rows.… of the Parquet source
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Shows no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// How long a clean stop may take; after that it stops at once, with exit code 1
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) stop_within: Duration,
+}
+
+impl ProduceArgs {
+    /// What `--set` says.
+    pub(crate) fn overrides(&self) -> Result<Vec<Override>, Failure> {
+        overrides(&self.set)
+    }
+}
+
+fn overrides(set: &[String]) -> Result<Vec<Override>, Failure> {
+    let parse = |text: &String| Override::parse(text).map_err(|error| Failure::wrong_setting(text, &error));
+    set.iter().map(parse).collect()
+}
+
+/// Slowest pace of `sluice produce`: a row every ten seconds. A stop waits for the row that is due.
+const ROWS_PER_SECOND_MIN: f64 = 0.1;
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate >= ROWS_PER_SECOND_MIN => Ok(rate),
+        _ => Err(format!("expected a number of rows per second, at least {ROWS_PER_SECOND_MIN}")),
+    }
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE, such as compression.type=zstd".to_owned()),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PipelineArgs {
     /// The pipeline file (TOML)
@@ -78,10 +181,24 @@ pub(crate) struct PipelineArgs {
 }
 
 impl PipelineArgs {
-    /// Reads, checks and binds the pipeline.
-    pub(crate) fn bind(&self, registry: &Registry) -> Result<Pipeline, Failure> {
-        let parse = |text: &String| Override::parse(text).map_err(|error| Failure::wrong_setting(text, &error));
-        let overrides = self.set.iter().map(parse).collect::<Result<_, _>>()?;
-        Pipeline::from_file(&self.file, overrides, registry).map_err(|error| Failure::wrong(&error))
+    /// Reads the pipeline file. From here on `console` shows none of the secrets in it.
+    pub(crate) fn document(&self, console: &mut Console<'_>) -> Result<Document, Failure> {
+        let overrides = overrides(&self.set)?;
+        let text = std::fs::read_to_string(&self.file)
+            .map_err(|source| Failure::wrong(&PipelineError::File { file: self.file.clone(), source }))?;
+        let document = Document::parse(&self.file, text, overrides).map_err(|error| Failure::wrong(&error))?;
+        console.keep(document.secrets());
+        Ok(document)
     }
+
+    /// Reads, checks and binds the pipeline. From here on `console` shows none of the secrets in its file.
+    pub(crate) fn bind(&self, registry: &Registry, console: &mut Console<'_>) -> Result<Pipeline, Failure> {
+        bind(&self.document(console)?, registry)
+    }
+}
+
+/// Checks and binds the pipeline that a document describes.
+pub(crate) fn bind(document: &Document, registry: &Registry) -> Result<Pipeline, Failure> {
+    let spec = PipelineSpec::parse(document).map_err(|error| Failure::wrong(&error))?;
+    Pipeline::bind(&spec, registry).map_err(|error| Failure::wrong(&error))
 }

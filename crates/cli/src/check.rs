@@ -15,7 +15,7 @@ const PARTITIONS_NAMED_MAX: usize = 8;
 
 /// Binds a pipeline and prints its graph.
 pub(crate) fn check(args: &CheckArgs, registry: &Registry, console: &mut Console<'_>) -> Result<Ending, Failure> {
-    let pipeline = args.pipeline.bind(registry)?;
+    let pipeline = args.pipeline.bind(registry, console)?;
     console.out(format_args!("{}", graph(&pipeline)))?;
     Ok(Ending::Done)
 }

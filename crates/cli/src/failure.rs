@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use sluicegate::{ConfigError, StreamError};
+use tracing::Level;
 
 use crate::console::Console;
 
@@ -13,6 +14,7 @@ pub(crate) enum Ending {
     Failed = 1,
     Wrong = 2,
     Interrupted = 130,
+    Terminated = 143,
 }
 
 /// Why the command ends early.
@@ -35,6 +37,11 @@ impl Failure {
         Self { ending: Ending::Wrong, message: Some(format!("--set {text}: {}{help}", error.message)) }
     }
 
+    /// An argument is wrong.
+    pub(crate) fn wrong_argument(message: String) -> Self {
+        Self { ending: Ending::Wrong, message: Some(message) }
+    }
+
     /// A pipeline failed while it ran.
     pub(crate) fn of_run(error: &StreamError) -> Self {
         let mut message = flatten(error);
@@ -54,10 +61,17 @@ impl Failure {
         Self { ending, message: None }
     }
 
+    /// What it says.
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
     /// Writes the message and gives the exit code.
     pub(crate) fn report(self, console: &mut Console<'_>) -> Ending {
-        if let Some(message) = self.message {
-            console.err(format_args!("error: {message}\n"));
+        match self.message {
+            Some(message) if console.is_json() => console.say(Level::ERROR, &message, []),
+            Some(message) => console.say(Level::ERROR, &format!("error: {message}\n"), []),
+            None => {}
         }
         self.ending
     }

@@ -20,8 +20,8 @@
 //! }
 //! ```
 //!
-//! Results go to standard output; progress and errors to standard error. Exit codes: 0 done, 1 failed while running, 2 wrong
-//! arguments or a wrong pipeline, 130 interrupted.
+//! Results go to standard output; progress, errors and logs to standard error. Exit codes: 0 done, also after SIGTERM; 1 failed
+//! while running; 2 wrong arguments or a wrong pipeline; 130 interrupted; 143 stopped at once by a second SIGTERM.
 
 mod args;
 mod check;
@@ -30,11 +30,14 @@ mod console;
 mod failure;
 mod interrupt;
 mod layout;
+mod logs;
+mod produce;
 mod progress;
 mod run;
 mod schema;
 mod score_table;
 mod scores;
+mod serve;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -99,5 +102,6 @@ fn dispatch(
         Command::Run(args) => run::run(&args, &registry, console),
         Command::Check(args) => check::check(&args, &registry, console),
         Command::Components(args) => components::components(&args, &registry, console),
+        Command::Produce(args) => produce::produce(&args, registry, console),
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sluicegate::{Metrics, Sample};
+use tracing::Level;
 
 use crate::console::Console;
 use crate::layout::{counted, grouped};
@@ -119,8 +120,20 @@ impl Progress {
         let rate = self.rate.look(Instant::now(), state.events);
         match &self.view {
             View::Bar(bar) => draw(bar, &state, rate),
+            View::Lines if console.is_json() => {
+                let fields = [("events", state.events.into()), ("events_per_second", rate.round().into())];
+                console.say(Level::INFO, "progress", fields);
+            }
             View::Lines => console.err(format_args!("{}\n", state.line(rate))),
             View::Off => {}
+        }
+    }
+
+    /// What is drawn, if anything is.
+    pub(crate) fn bar(&self) -> Option<ProgressBar> {
+        match &self.view {
+            View::Bar(bar) => Some(bar.clone()),
+            View::Lines | View::Off => None,
         }
     }
 
@@ -161,10 +174,11 @@ fn draw(bar: &ProgressBar, state: &State, rate: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sluicegate::MetricKind;
 
     fn sample(name: &str, partition: &str, value: f64) -> Sample {
         let labels = vec![("partition".to_owned(), partition.to_owned()), ("source".to_owned(), "s".to_owned())];
-        Sample { name: name.to_owned(), labels, value }
+        Sample { name: name.to_owned(), kind: MetricKind::Gauge, labels, value }
     }
 
     #[test]

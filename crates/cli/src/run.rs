@@ -1,73 +1,135 @@
 //! `sluice run`.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sluicegate::{
-    CancellationToken, ComponentKind, Metrics, Pipeline, Registry, RunOptions, RunReport, Sample, StreamError,
-};
-use tokio::runtime::Builder;
+use sluicegate::config::Secrets;
+use sluicegate::{ComponentKind, Metrics, Pipeline, Registry, RunOptions, RunReport, Sample, StreamError};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::MissedTickBehavior;
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, bind};
 use crate::console::Console;
 use crate::failure::{Ending, Failure};
+use crate::interrupt::Stop;
 use crate::layout::{counted, grouped};
+use crate::logs::{LogLevel, Logs};
 use crate::progress::Progress;
+use crate::serve::{Health, listen_address, serve};
 use crate::{interrupt, score_table, scores};
 
-/// Runs a pipeline until its sources end or somebody interrupts it.
+/// How often it is noted whether rows were read, for whoever asks over HTTP.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs a pipeline until its sources end or somebody asks it to stop.
 pub(crate) fn run(args: &RunArgs, registry: &Registry, console: &mut Console<'_>) -> Result<Ending, Failure> {
-    let pipeline = args.pipeline.bind(registry)?;
-    run_until(pipeline, args, CancellationToken::new(), console)
+    let level = args.log_level.unwrap_or(LogLevel::default_of(args.log_format));
+    console.speak(args.log_format, level);
+    let listen = listen_address(args.listen.as_deref(), args.listen_anywhere)?;
+    let document = args.pipeline.document(console)?;
+    let pipeline = bind(&document, registry)?;
+    if let Some(name) = args.fresh.as_deref().filter(|name| *name != pipeline.name()) {
+        let own = pipeline.name();
+        let help = format!("to forget what `{own}` has done and learned, write --fresh {own}");
+        return Err(Failure::wrong_argument(format!("--fresh {name}: the pipeline is called `{own}`\n  help: {help}")));
+    }
+    let run = Run { stop: Stop::default(), listen, secrets: document.secrets(), level };
+    run.until_the_end(pipeline, args, console)
 }
 
-/// Runs a pipeline until its sources end, or `cancel` or an interrupt ends them.
-fn run_until(
-    pipeline: Pipeline,
-    args: &RunArgs,
-    cancel: CancellationToken,
-    console: &mut Console<'_>,
-) -> Result<Ending, Failure> {
-    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(threads.get())
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("the runtime cannot be started: {error}")))?;
-    let metrics = Metrics::new();
-    let summary = Summary::before(&pipeline, &args.pipeline.file);
-    // A sink that writes to the terminal would tear a bar on it.
-    let prints = pipeline.nodes().iter().any(|node| node.kind == ComponentKind::Sink && node.type_name == "console");
-    let progress = Progress::new(metrics.clone(), pipeline.shards(), args.quiet, console.is_live() && !prints);
-    let options = RunOptions::default().metrics(metrics.clone()).cancel(cancel.clone()).worker_threads(threads);
-    let begun = Instant::now();
-    let result = runtime.block_on(async {
-        let watcher = tokio::spawn(interrupt::watch(cancel.clone()));
-        let result = drive(pipeline, options, progress, console).await;
-        watcher.abort();
-        result
-    });
-    let report = result.map_err(|error| Failure::of_run(&error))?;
-    let text = summary.text(&report, begun.elapsed(), &metrics.samples());
-    if prints {
-        // Standard output belongs to the rows, so that a program can read them.
-        console.err(format_args!("{text}"));
-    } else {
-        console.out(format_args!("{text}"))?;
-    }
-    if report.interrupted {
-        console.err(format_args!("interrupted; what was read until then is complete\n"));
-        return Ok(Ending::Interrupted);
-    }
-    Ok(Ending::Done)
+/// What a run is besides its pipeline.
+struct Run {
+    stop: Stop,
+    listen: Option<SocketAddr>,
+    secrets: Secrets,
+    level: LogLevel,
 }
 
-async fn drive(
+impl Run {
+    /// Runs a pipeline until its sources end, or a request to stop ends them.
+    fn until_the_end(self, pipeline: Pipeline, args: &RunArgs, console: &mut Console<'_>) -> Result<Ending, Failure> {
+        let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let runtime = runtime(threads)?;
+        let metrics = Metrics::new();
+        let summary = Summary::before(&pipeline, &args.pipeline.file);
+        // A sink that writes to the terminal would tear a bar on it.
+        let prints =
+            pipeline.nodes().iter().any(|node| node.kind == ComponentKind::Sink && node.type_name == "console");
+        let progress = Progress::new(metrics.clone(), pipeline.shards(), args.quiet, console.is_live() && !prints);
+        if console.is_of_process() {
+            let (format, secrets) = (args.log_format, self.secrets.clone());
+            Logs { format, level: self.level, secrets, bar: progress.bar() }.install();
+        }
+        let name = pipeline.name().to_owned();
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(target: "sluice", pipeline = name, shards = pipeline.shards(), version, "pipeline starts");
+        let options = RunOptions::default()
+            .metrics(metrics.clone())
+            .cancel(self.stop.cancel.clone())
+            .worker_threads(threads)
+            .begin_anew(args.fresh.is_some());
+        let begun = Instant::now();
+        let result = runtime.block_on(async {
+            let health = Arc::new(Health::new(&name, metrics.clone(), self.stop.cancel.clone()));
+            let server = match self.listen {
+                Some(address) => {
+                    let server = serve(address, Arc::clone(&health), self.secrets.clone()).await?;
+                    progress.say(&format!("health and metrics at http://{}", server.address), console);
+                    Some(server)
+                }
+                None => None,
+            };
+            let watcher = tokio::spawn(interrupt::watch(self.stop.clone()));
+            let looker = tokio::spawn(look(health));
+            let result = drive(pipeline, options, progress, args.stop_within, console).await;
+            watcher.abort();
+            looker.abort();
+            drop(server);
+            result.map_err(|error| Failure::of_run(&error))
+        });
+        let report = result.inspect_err(|failure| {
+            tracing::info!(target: "sluice", pipeline = name, cause = failure.message(), "pipeline failed");
+        })?;
+        tracing::info!(target: "sluice", pipeline = name, interrupted = report.interrupted, "pipeline stops");
+        let text = summary.text(&report, begun.elapsed(), &metrics.samples());
+        if prints {
+            // Standard output belongs to the rows, so that a program can read them.
+            console.err(format_args!("{text}"));
+        } else {
+            console.out(format_args!("{text}"))?;
+        }
+        if report.interrupted {
+            console.err(format_args!("interrupted; what was read until then is complete\n"));
+            return Ok(self.stop.ending());
+        }
+        Ok(Ending::Done)
+    }
+}
+
+/// A runtime of so many threads.
+pub(crate) fn runtime(threads: NonZeroUsize) -> Result<Runtime, Failure> {
+    let built = Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build();
+    built.map_err(|error| Failure::failed(format!("the runtime cannot be started: {error}")))
+}
+
+/// Notes from time to time whether rows were read.
+async fn look(health: Arc<Health>) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        health.look();
+    }
+}
+
+/// Runs a pipeline and shows how far it is. Ends the process when it is asked to stop and has not within `stop_within`.
+pub(crate) async fn drive(
     pipeline: Pipeline,
     options: RunOptions,
     mut progress: Progress,
+    stop_within: Duration,
     console: &mut Console<'_>,
 ) -> Result<RunReport, StreamError> {
     let cancel = options.cancel.clone();
@@ -77,18 +139,34 @@ async fn drive(
     ticks.tick().await;
     let mut told = false;
     let mut run = std::pin::pin!(pipeline.run(options));
+    let mut overdue = std::pin::pin!(tokio::time::sleep(Duration::MAX));
     let result = loop {
         tokio::select! {
             result = &mut run => break result,
             _ = ticks.tick() => progress.show(console),
             () = cancel.cancelled(), if !told => {
                 told = true;
+                overdue.as_mut().set(tokio::time::sleep(stop_within));
                 progress.say("stopping: finishing what was read; interrupt again to stop at once", console);
+            }
+            () = &mut overdue, if told => {
+                progress.clear();
+                // Dropping the run would wait for the very call that does not come back. Ending the process is as safe as a
+                // crash: nothing becomes visible without its commit.
+                let failure = overdue_message(stop_within);
+                tracing::error!(target: "sluice", stop_within_seconds = stop_within.as_secs_f64(), "stopped at once");
+                std::process::exit(failure.report(console) as i32);
             }
         }
     };
     progress.clear();
     result
+}
+
+fn overdue_message(stop_within: Duration) -> Failure {
+    let seconds = stop_within.as_secs_f64();
+    let help = "give it longer with --stop-within; what was committed stays, and the next run goes on from there";
+    Failure::failed(format!("not through with stopping after {seconds} s, so stopped at once\n  help: {help}"))
 }
 
 /// What is printed at the end.
@@ -198,11 +276,13 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
     use clap::Parser as _;
+    use sluicegate::MetricKind;
 
     #[test]
     fn values_that_could_not_be_used_are_told() {
         let sample = |column: &str, reason: &str, value| Sample {
             name: "forecast_bad_values".into(),
+            kind: MetricKind::Counter,
             labels: [("operator", "f"), ("column", column), ("reason", reason)]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
@@ -229,11 +309,14 @@ mod tests {
         };
         let mut registry = Registry::new();
         crate::tests::register(&mut registry).unwrap();
-        let pipeline = args.pipeline.bind(&registry).unwrap();
-        let cancel = CancellationToken::new();
-        cancel.cancel();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let ending = run_until(pipeline, &args, cancel, &mut Console::new(&mut out, &mut err));
+        let mut console = Console::new(&mut out, &mut err);
+        let pipeline = args.pipeline.bind(&registry, &mut console).unwrap();
+        let stop = Stop::default();
+        stop.cancel.cancel();
+        let run = Run { stop, listen: None, secrets: Secrets::default(), level: LogLevel::Off };
+        let ending = run.until_the_end(pipeline, &args, &mut console);
+        drop(console);
         assert_eq!(ending.unwrap(), Ending::Interrupted);
         let out = String::from_utf8(out).unwrap();
         assert!(out.starts_with("clock: 0 events in ") && !out.contains("nothing was read"), "{out}");

@@ -1,11 +1,11 @@
 //! What several test modules need.
 
-use sluicegate::Sample;
+use sluicegate::{MetricKind, Sample};
 
 /// The sample by which an operator says that its scores are in units of each target's deviation.
 pub(crate) fn standardised(operator: &str) -> Vec<Sample> {
     let labels = vec![("operator".to_owned(), operator.to_owned())];
-    vec![Sample { name: "forecast_standardised".into(), labels, value: 1.0 }]
+    vec![Sample { name: "forecast_standardised".into(), kind: MetricKind::Gauge, labels, value: 1.0 }]
 }
 
 /// The samples of one score of `n` events whose errors are all `value`. NLL and CRPS are `value` too, coverages one half; all
@@ -23,6 +23,7 @@ pub(crate) fn score(
 ) -> Vec<Sample> {
     let sample = |stat: &str, value: f64| Sample {
         name: "forecast_score".into(),
+        kind: MetricKind::Gauge,
         labels: [
             ("operator", operator),
             ("partition", partition),

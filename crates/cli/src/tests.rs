@@ -146,6 +146,16 @@ struct Drain {
     path: Option<String>,
 }
 
+/// Takes rows and forgets them, whatever the settings say.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Anything {}
+
+impl SinkConfig for Anything {
+    fn bind(self, _: &SchemaRef, _: &PipelineContext) -> Result<Box<dyn SinkFactory>, ConfigError> {
+        Ok(Box::new(Drain { path: None }))
+    }
+}
+
 impl SinkConfig for Drain {
     fn bind(self, _: &SchemaRef, _: &PipelineContext) -> Result<Box<dyn SinkFactory>, ConfigError> {
         Ok(Box::new(self))
@@ -338,7 +348,38 @@ fn help_names_the_exit_codes_and_wrong_arguments_are_refused() {
     let done = sluice(CLOCK, "--help");
     assert_eq!((done.ending, done.err.as_str()), (Ending::Done, ""));
     assert!(done.out.contains("130  interrupted"), "{}", done.out);
+    assert!(done.out.contains("143  stopped at once by a second SIGTERM"), "{}", done.out);
     let done = sluice(CLOCK, "walk FILE");
     assert_eq!((done.ending, done.out.as_str()), (Ending::Wrong, ""));
     assert!(done.err.contains("unrecognized subcommand 'walk'"), "{}", done.err);
+}
+
+#[test]
+fn starting_over_must_name_the_pipeline() {
+    let done = sluice(CLOCK, "run FILE --quiet --fresh watch");
+    assert_eq!((done.ending, done.out.as_str()), (Ending::Wrong, ""));
+    insta::assert_snapshot!(done.err, @r"
+    error: --fresh watch: the pipeline is called `clock`
+      help: to forget what `clock` has done and learned, write --fresh clock
+    ");
+    assert_eq!(sluice(CLOCK, "run FILE --quiet --fresh clock").ending, Ending::Done);
+}
+
+#[test]
+fn in_json_every_message_is_an_object_on_a_line() {
+    let done = sluice(CLOCK, "run FILE --log-format json --listen 0 --set guess.fault=fail");
+    assert_eq!(done.ending, Ending::Failed);
+    let lines: Vec<serde_json::Value> = done.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let message = |line: &serde_json::Value| line["fields"]["message"].as_str().unwrap().to_owned();
+    assert!(message(&lines[0]).starts_with("health and metrics at http://127.0.0.1:"), "{}", done.err);
+    let last = lines.last().unwrap();
+    assert_eq!(last["level"], "ERROR");
+    assert!(message(last).contains("the guess is off\n  help: guess again"), "{}", done.err);
+}
+
+#[test]
+fn an_address_that_strangers_can_reach_is_refused_before_anything_runs() {
+    let done = sluice(CLOCK, "run FILE --listen 0.0.0.0:0");
+    assert_eq!((done.ending, done.out.as_str()), (Ending::Wrong, ""));
+    assert!(done.err.contains("--listen-anywhere"), "{}", done.err);
 }

@@ -49,7 +49,7 @@ pub use error::{BoxError, ConfigError};
 pub use id::{CheckpointId, Offset, PartitionId};
 pub use ledger::{CheckpointRef, Commit, Ledger, LedgerError};
 pub use membership::{Change, Membership};
-pub use metrics::{Counter, Gauge, Metrics, Sample};
+pub use metrics::{Counter, Gauge, MetricKind, Metrics, Sample};
 pub use operator::{Operator, OperatorConfig, OperatorFactory, Output, Placement};
 pub use registry::{ComponentInfo, ComponentKind, Registry, RegistryError};
 pub use rejected::Rejected;

@@ -62,11 +62,22 @@ impl Gauge {
     }
 }
 
+/// How a number may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MetricKind {
+    /// It only grows: a [`Counter`].
+    Counter,
+    /// It goes up and down: a [`Gauge`].
+    Gauge,
+}
+
 /// One number as it stood when it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// The family's name.
     pub name: String,
+    /// How it may change.
+    pub kind: MetricKind,
     /// Label names and values, sorted by name.
     pub labels: Vec<(String, String)>,
     /// The value.
@@ -110,13 +121,14 @@ impl Metrics {
     pub fn samples(&self) -> Vec<Sample> {
         let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |cell: &Cell| match cell {
-            Cell::Counter(cell) => cell.load(Ordering::Relaxed) as f64,
-            Cell::Gauge(cell) => f64::from_bits(cell.load(Ordering::Relaxed)),
+            Cell::Counter(cell) => (MetricKind::Counter, cell.load(Ordering::Relaxed) as f64),
+            Cell::Gauge(cell) => (MetricKind::Gauge, f64::from_bits(cell.load(Ordering::Relaxed))),
         };
-        series
-            .iter()
-            .map(|((name, labels), cell)| Sample { name: name.clone(), labels: labels.clone(), value: read(cell) })
-            .collect()
+        let sample = |((name, labels), cell): (&Series, &Cell)| {
+            let (kind, value) = read(cell);
+            Sample { name: name.clone(), kind, labels: labels.clone(), value }
+        };
+        series.iter().map(sample).collect()
     }
 
     fn cell(&self, name: &str, labels: &[(&str, &str)], make: fn(Arc<AtomicU64>) -> Cell) -> Cell {
@@ -137,5 +149,14 @@ mod tests {
         metrics.gauge("nll", &[("model", "ar"), ("target", "OT")]).set(0.5);
         assert_eq!(metrics.gauge("nll", &[("target", "OT"), ("model", "ar")]).get(), 0.5);
         assert_eq!(metrics.samples().len(), 1);
+    }
+
+    #[test]
+    fn a_sample_says_whether_it_only_grows() {
+        let metrics = Metrics::new();
+        metrics.counter("rows", &[]).add(2);
+        metrics.gauge("lag", &[]).set(1.0);
+        let kinds: Vec<_> = metrics.samples().into_iter().map(|sample| (sample.name, sample.kind)).collect();
+        assert_eq!(kinds, [("lag".into(), MetricKind::Gauge), ("rows".into(), MetricKind::Counter)]);
     }
 }

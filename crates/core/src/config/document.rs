@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::overrides::Applied;
 use super::variables::{substitute, variables_in, visit_strings};
-use super::{LocatedError, Override, Table};
+use super::{LocatedError, Override, Secrets, Table};
 use crate::ConfigError;
 
 /// A pipeline file: its text, and what the command line put in place of parts of it.
@@ -18,12 +18,24 @@ pub struct Document {
     pub(super) inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 pub(super) struct Inner {
     file: PathBuf,
     text: String,
     overrides: Vec<Applied>,
     variables: Vec<(String, String)>,
+    pub(super) secrets: Secrets,
+}
+
+/// Without the values of variables, which may be secret.
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, overrides, secrets, .. } = self;
+        f.debug_struct("Document")
+            .field("file", file)
+            .field("overrides", overrides)
+            .field("secrets", secrets)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Document {
@@ -52,7 +64,13 @@ impl Document {
         overrides: Vec<Override>,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, LocatedError> {
-        let mut inner = Inner { file: file.into(), text: text.into(), overrides: Vec::new(), variables: Vec::new() };
+        let mut inner = Inner {
+            file: file.into(),
+            text: text.into(),
+            overrides: Vec::new(),
+            variables: Vec::new(),
+            secrets: Secrets::default(),
+        };
         for written in overrides {
             let next = inner.with_raw_tree(|tree| Applied::resolve(written, tree))?;
             inner.overrides.push(next);
@@ -63,9 +81,15 @@ impl Document {
                 names.extend(variables_in(value).into_iter().map(|name| (name, path.to_vec(), span.clone())));
             });
         })?;
+        let mut secret = Vec::new();
         for (name, path, span) in names {
             match lookup(&name) {
-                Some(value) => inner.variables.push((name, value)),
+                Some(value) => {
+                    if !Secrets::is_plain(&path) {
+                        secret.push((name.clone(), value.clone()));
+                    }
+                    inner.variables.push((name, value));
+                }
                 None => {
                     let mut error =
                         inner.error(Some(span), &path, format!("the environment variable {name} is not set"));
@@ -74,7 +98,13 @@ impl Document {
                 }
             }
         }
+        inner.secrets = Secrets::new(secret);
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What must not be shown: the values of environment variables.
+    pub fn secrets(&self) -> Secrets {
+        self.inner.secrets.clone()
     }
 
     /// The file's path.
@@ -133,9 +163,11 @@ impl Inner {
         self.overrides.iter().rev().find(|applied| applied.made(path))
     }
 
-    /// An error about what stands at `path`, in the file at `span` unless an override put it there.
+    /// An error about what stands at `path`, in the file at `span` unless an override put it there. Values of variables are
+    /// taken out of the message.
     pub(super) fn error(&self, span: Option<Range<usize>>, path: &[String], message: String) -> LocatedError {
         let key = path.join(".");
+        let message = self.secrets.redact(&message).into_owned();
         if let Some(applied) = self.overriding(path) {
             return LocatedError { file: applied.origin(), place: None, key, message, help: None };
         }

@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod names;
 mod overrides;
+mod secrets;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub use document::Document;
 pub use error::LocatedError;
 pub use names::nearest;
 pub use overrides::Override;
+pub use secrets::Secrets;
 pub use table::Table;

@@ -113,7 +113,7 @@ impl Table {
         let path = self.path_to(error.key.split('.').filter(|part| !part.is_empty()));
         let span = inner.with_tree(|tree| (0..=path.len()).rev().find_map(|len| span_of(tree, &path[..len])));
         let mut located = inner.error(span.ok().flatten(), &path, error.message);
-        located.help = error.help;
+        located.help = error.help.map(|help| inner.secrets.redact(&help).into_owned());
         located
     }
 
