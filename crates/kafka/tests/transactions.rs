@@ -1,7 +1,5 @@
 //! What a shard wrote and the position that it has come to, in one transaction of a real broker.
 
-#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in tests, but does not know their helpers")]
-
 mod support;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use sluicegate_core::LedgerError;
 
@@ -16,6 +17,15 @@ const CALL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How much longer than asked a call may take before it is given up: calls have been seen to take 8 s instead of 3 s.
 const GRACE: Duration = Duration::from_secs(30);
+/// Longest pause between two attempts to reach a broker, in milliseconds; librdkafka's own is 10 s.
+const RECONNECT_MS_MAX: &str = "1000";
+
+/// Lets a client find a broker that is back within a second, unless the user has said otherwise.
+pub(super) fn come_back_soon(config: &mut ClientConfig) {
+    if config.get("reconnect.backoff.max.ms").is_none() {
+        config.set("reconnect.backoff.max.ms", RECONNECT_MS_MAX);
+    }
+}
 
 /// Makes the call `doing`, with the time that it may take, until it succeeds or something else than a passing error comes, or
 /// `deadline` has passed.

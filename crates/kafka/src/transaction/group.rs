@@ -8,6 +8,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use sluicegate_core::{Commit, LedgerError, Offset};
 
 use super::LedgerSpec;
+use super::attempt::come_back_soon;
 use super::verdict::{is_passing, ledger_error, verdict};
 use crate::produce::plain;
 
@@ -26,6 +27,7 @@ impl Group {
     /// [`LedgerError::Failed`] when librdkafka refuses the settings.
     pub(super) fn new(spec: &LedgerSpec) -> Result<Self, LedgerError> {
         let mut config = spec.client.client_config();
+        come_back_soon(&mut config);
         config
             .set("group.id", &spec.group)
             // An offset that another producer is about to commit is waited for, not passed over.

@@ -8,7 +8,7 @@ use rdkafka::producer::Producer;
 use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 use sluicegate_core::{Commit, Ledger, LedgerError};
 
-use super::attempt::{insist, watched};
+use super::attempt::{come_back_soon, insist, watched};
 use super::group::Group;
 use super::shard::{Active, Slot};
 use super::verdict::Verdict;
@@ -22,9 +22,6 @@ const ABORT: Duration = Duration::from_secs(5);
 const ABORT_AT_DROP: Duration = Duration::from_secs(2);
 /// Before the next producer when one was fenced while it began: two processes may be at it.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest pause between two attempts to reach a broker, in milliseconds.
-const RECONNECT_MS_MAX: &str = "1000";
-
 /// A shard's position as a committed offset of a Kafka group, in one transaction with the records of its sinks.
 pub(super) struct KafkaLedger {
     spec: LedgerSpec,
@@ -49,10 +46,7 @@ impl KafkaLedger {
             }
             config.set("message.max.bytes", producer.message_size_max_bytes.to_string());
         }
-        // A broker that is back is found within a second, not within librdkafka's ten.
-        if config.get("reconnect.backoff.max.ms").is_none() {
-            config.set("reconnect.backoff.max.ms", RECONNECT_MS_MAX);
-        }
+        come_back_soon(&mut config);
         config.set("transaction.timeout.ms", self.spec.transaction_timeout.as_millis().to_string());
         config
     }
