@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use crate::failure::{Done, Failure};
 use crate::workspace::{Workspace, spelled};
-use crate::{libtorch, python};
+use crate::{kafka, libtorch, python};
 
 struct Step {
     title: &'static str,
@@ -76,6 +76,7 @@ pub(crate) fn run(workspace: &Workspace, fast: bool) -> Done {
     libtorch::set_up(workspace)?;
     if !fast {
         python::set_up(workspace)?;
+        kafka::set_up(workspace)?;
     }
     let steps = if fast {
         vec![format(), lints(), tests_of_the_crates(workspace.root())?]

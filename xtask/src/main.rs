@@ -1,6 +1,7 @@
 //! `cargo xtask …`: the one way in for a newcomer, a contributor and continuous integration.
 //!
 //! - [`libtorch`] and [`wheel`]: where libtorch comes from, pinned by hash.
+//! - [`kafka`]: the broker that the end-to-end tests use, and one for first steps.
 //! - [`python`]: the Python that the end-to-end tests read Parquet with.
 //! - [`checks`]: what a change must pass. [`demo`]: the first pipeline.
 //! - [`tools`], [`workspace`], [`failure`]: what all of these share.
@@ -8,6 +9,7 @@
 mod checks;
 mod demo;
 mod failure;
+mod kafka;
 mod libtorch;
 mod python;
 mod tools;
@@ -57,11 +59,19 @@ enum Task {
     ///
     /// Format, lints, tests with the examples in the docs, and the docs themselves, in this order; the first failure
     /// ends the run and says how to repeat that step alone. Sets up first, including a Python with pandas, pyarrow and
-    /// DuckDB in `.sluicegate/python` (pinned in `tests/requirements.txt`) that reads the Parquet files we write.
+    /// DuckDB in `.sluicegate/python` (pinned in `tests/requirements.txt`) that reads the Parquet files we write, and an
+    /// Apache Kafka in `.sluicegate/kafka` for the tests with a real broker.
     Test {
         /// For the time between edits: leave out the end-to-end tests, the examples in the docs, and the docs
         #[arg(long)]
         fast: bool,
+    },
+    /// Start, stop or look for a Kafka broker of your own, for first steps
+    ///
+    /// Fetches Apache Kafka with Maven first (44 MB, pinned by hash, into `.sluicegate/kafka`); needs Java 17 or later.
+    Kafka {
+        #[command(subcommand)]
+        task: kafka::KafkaTask,
     },
     /// Score forecasts beside their controls
     ///
@@ -98,6 +108,7 @@ fn run(task: Task) -> Done {
         Task::Setup => libtorch::set_up(&workspace),
         Task::Demo { sluice } => demo::run(&workspace, &sluice),
         Task::Test { fast } => checks::run(&workspace, fast),
+        Task::Kafka { task } => kafka::run(&workspace, task),
         Task::Scores { args } => measure(&workspace, "scores", &args, Profile::Dev),
         Task::Bench { args } => measure(&workspace, "bench", &args, Profile::Release),
     }

@@ -19,6 +19,10 @@ pub(crate) enum Tool {
     Pip,
     /// Makes the Python of the end-to-end tests.
     Venv,
+    /// Runs Kafka.
+    Java,
+    /// Fetches Kafka.
+    Maven,
 }
 
 impl Tool {
@@ -28,6 +32,8 @@ impl Tool {
             Self::Python => "Python 3.8 or later (`python3`)",
             Self::Pip => "pip for `python3`",
             Self::Venv => "the venv module of `python3`",
+            Self::Java => "Java 17 or later (`java`)",
+            Self::Maven => "Maven (`mvn`)",
         }
     }
 
@@ -37,6 +43,8 @@ impl Tool {
             Self::Python => "python3",
             Self::Pip => "python3-pip",
             Self::Venv => "python3-venv",
+            Self::Java => "openjdk-17-jdk-headless",
+            Self::Maven => "maven",
         }
     }
 
@@ -50,6 +58,9 @@ impl Tool {
             Self::Python => works(PYTHON, &["-c", "import sys; sys.exit(sys.version_info < (3, 8))"]),
             Self::Pip => works(PYTHON, &["-c", "import pip"]),
             Self::Venv => works(PYTHON, &["-c", "import venv, ensurepip"]),
+            // `--source` runs a file without compiling it first; a Java that does not know the release refuses it.
+            Self::Java => works("java", &["--source", "17", "--version"]),
+            Self::Maven => works("mvn", &["--version"]),
         }
     }
 }

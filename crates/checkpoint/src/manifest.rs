@@ -31,6 +31,9 @@ pub(crate) struct Manifest {
     pub(crate) format: u32,
     pub(crate) partition: String,
     pub(crate) position: Offset,
+    /// The first of its line: nothing was committed before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) first: bool,
     #[serde(flatten)]
     pub(crate) about: About,
     /// By component.

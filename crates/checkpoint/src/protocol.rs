@@ -40,11 +40,12 @@ pub struct Rules {
 pub enum Event {
     /// The shard is to begin, or to begin again after [`Action::Restart`].
     Started,
-    /// The ledger is ours, and this is what it holds. `checkpoints`: whether any checkpoint of the shard is in the store.
+    /// The ledger is ours, and this is what it holds.
     TookOver {
         /// What was committed last.
         committed: Option<Commit>,
-        /// Whether there is any checkpoint of the shard.
+        /// Whether there is any checkpoint of the shard that was written after a commit. (The first one of all is written
+        /// before: a crash may leave it alone.)
         checkpoints: bool,
     },
     /// This checkpoint is read and intact.
@@ -251,6 +252,7 @@ impl Protocol {
             (Phase::Restoring, Event::NothingToRestore) => refuse(Refusal::CheckpointsAreGone),
             (Phase::Opening, Event::Opened(position)) => self.opened(position),
             (Phase::WritingFirst, Event::Written(reference)) => {
+                self.durable = Some(reference.clone());
                 let commit = Commit { position: reference.position, checkpoint: Some(reference), ended: false };
                 (Phase::CommittingFirst(commit.clone()), vec![Action::Commit(commit)])
             }

@@ -79,14 +79,17 @@ impl ShardStore {
         FileLedger::new(self.place.clone(), format!("{}/commits", self.folder))
     }
 
-    /// Whether there is any complete checkpoint.
+    /// Whether there is any complete checkpoint that continues another, so that something was committed before it was written.
+    /// One whose manifest cannot be read counts.
     ///
     /// # Errors
     /// When they cannot be listed.
     pub fn has_any(&self) -> Result<bool, CheckpointError> {
         for name in self.names()? {
-            if self.place.list(&self.path(&name.to_string()))?.1.iter().any(|file| file == MANIFEST) {
-                return Ok(true);
+            match self.manifest(&name.to_string(), None) {
+                Ok(manifest) if manifest.first => {}
+                Err(CheckpointError::Missing { .. }) => {}
+                Ok(_) | Err(_) => return Ok(true),
             }
         }
         Ok(false)
@@ -102,10 +105,11 @@ impl ShardStore {
             Some(number) => number,
             None => self.names()?.iter().map(|name| name.number + 1).max().unwrap_or(0),
         };
+        let first = self.line.is_none();
         let line = self.line.get_or_insert_with(short_id).clone();
         let name = Name { number, line, attempt: short_id() }.to_string();
         self.next_number = Some(number + 1);
-        match self.write_files(&name, position, states, about) {
+        match self.write_files(&name, position, first, states, about) {
             Ok(reference) => Ok(reference),
             Err(error) => {
                 // The first error is the one to tell; what cannot be removed now goes when checkpoints are pruned.
@@ -119,6 +123,7 @@ impl ShardStore {
         &mut self,
         name: &str,
         position: Offset,
+        first: bool,
         states: States,
         about: &About,
     ) -> Result<CheckpointRef, CheckpointError> {
@@ -154,6 +159,7 @@ impl ShardStore {
             format: FORMAT,
             partition: self.partition.to_string(),
             position,
+            first,
             about: about.clone(),
             states: files,
         };

@@ -2,6 +2,7 @@
 
 mod client;
 mod cluster;
+mod consumer;
 mod failpoint;
 mod partitioner;
 mod produce;
@@ -9,6 +10,7 @@ mod transaction;
 
 pub use client::Connection;
 pub use cluster::{cluster_id, partitions_of};
+pub use consumer::{Group, GroupChange, GroupSettings, PartitionEnds, RawRecord, Tap};
 pub use partitioner::{Partitioner, partition_of};
 pub use produce::{Header, Outbox, ProduceError, Record};
 pub use transaction::{LedgerSpec, Member, ProducerSettings, ShardProducer, Transactions};

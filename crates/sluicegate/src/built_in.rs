@@ -7,6 +7,7 @@ use sluicegate_core::{Registry, RegistryError};
 /// | kind | type | settings | feature |
 /// |---|---|---|---|
 /// | source | `parquet` | `source::ParquetConfig` | `source` |
+/// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
 /// | operator | `forecast` | `model::ForecastConfig` | `model` |
 /// | sink | `parquet` | `sink::ParquetConfig` | `sink` |
 /// | sink | `console` | `sink::ConsoleConfig` | `sink` |
@@ -18,7 +19,11 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
     #[allow(unused_mut, reason = "without any feature there is nothing to add")]
     let mut registry = Registry::new();
     #[cfg(feature = "source")]
-    registry.source::<sluicegate_source::ParquetConfig>("parquet")?;
+    {
+        registry.source::<sluicegate_source::ParquetConfig>("parquet")?;
+        #[cfg(feature = "kafka")]
+        registry.source::<sluicegate_source::KafkaConfig>("kafka")?;
+    }
     #[cfg(feature = "model")]
     registry.operator::<sluicegate_model::ForecastConfig>("forecast")?;
     #[cfg(feature = "sink")]
@@ -44,6 +49,7 @@ mod tests {
             .map(|component| format!("{} {}", component.kind, component.name))
             .collect();
         let expected = [
+            (cfg!(all(feature = "source", feature = "kafka")), "source kafka"),
             (cfg!(feature = "source"), "source parquet"),
             (cfg!(feature = "model"), "operator forecast"),
             (cfg!(feature = "sink"), "sink console"),

@@ -162,6 +162,50 @@ pub enum SourceError {
         /// Those there are.
         known: String,
     },
+    /// A topic cannot be read.
+    #[error("Kafka: `{topic}` cannot be read: {message}")]
+    Kafka {
+        /// The topic or partition.
+        topic: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Records that were still to be read are gone.
+    #[error(
+        "partition `{partition}` has to be read from offset {wanted} on, but its topic keeps only records from offset {low} on; bring them back, or set `missing_offsets = \"skip\"` to go on without them"
+    )]
+    MissingOffsets {
+        /// The partition.
+        partition: String,
+        /// Where reading has to begin.
+        wanted: i64,
+        /// The first offset that is there.
+        low: i64,
+    },
+    /// A position past the end of a partition.
+    #[error(
+        "partition `{partition}` has to be read from offset {wanted} on, but ends at offset {high}; was the topic deleted and made again? Start over on purpose with --fresh, or with another `group`"
+    )]
+    BeyondEnd {
+        /// The partition.
+        partition: String,
+        /// Where reading has to begin.
+        wanted: i64,
+        /// The offset after the last record.
+        high: i64,
+    },
+    /// A record that cannot become a row, where that is to stop the run.
+    #[error(
+        "the record at offset {offset} of partition `{partition}` cannot become a row: {message}; mend its producer, or set `on_error = \"dead-letter\"`"
+    )]
+    BadRecord {
+        /// The partition.
+        partition: String,
+        /// The record's offset.
+        offset: i64,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The reader was asked for more after it had failed.
     #[error("reading {partition} ended at an earlier error; open the partition again")]
     Ended {

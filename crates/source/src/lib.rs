@@ -1,12 +1,18 @@
 //! Readers that bring events into a Sluicegate pipeline.
 //!
 //! - [`ParquetConfig`], registered as `parquet`: history from Parquet files, streamed in bounded memory.
+//! - `KafkaConfig`, registered as `kafka` (feature `kafka`): live events from Kafka topics, as a member of a consumer group.
 //!
 //! Every reader gives the same rows with the same offsets however often and wherever it is opened, so that a run can go on
 //! where another one stopped.
 
 mod error;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod parquet;
+mod time;
 
+#[cfg(feature = "kafka")]
+pub use self::kafka::{KafkaConfig, KafkaStart, KafkaStop, Metadata, MissingOffsets, OnError, Topics};
 pub use self::parquet::{ParquetConfig, Partitions, Paths, Position, TimeUnit};
 pub use error::SourceError;

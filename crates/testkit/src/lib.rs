@@ -27,4 +27,6 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a suite reports by panicking in the test that calls it")]
 
 pub mod logs;
+#[cfg(feature = "kafka")]
+pub use sluicegate_broker as kafka;
 pub mod operator;

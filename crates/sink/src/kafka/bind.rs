@@ -15,8 +15,7 @@ use super::layout::Layout;
 impl SinkConfig for KafkaConfig {
     fn bind(self, input: &SchemaRef, pipeline: &PipelineContext) -> Result<Box<dyn SinkFactory>, ConfigError> {
         let layout = self.layout(input)?;
-        let client =
-            Connection { bootstrap_servers: self.bootstrap_servers.clone(), properties: self.properties.clone() };
+        let client = Connection::new(self.bootstrap_servers.clone(), self.properties.clone())?;
         if let Some(topic) = &self.topic {
             partitions_of(&client, topic, "topic")?;
         }

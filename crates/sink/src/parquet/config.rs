@@ -12,13 +12,14 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sluicegate_core::{BoxError, ConfigError, PipelineContext, ShardContext, Sink, SinkConfig, SinkFactory};
+use sluicegate_core::{BoxError, ConfigError, Delivery, PipelineContext, ShardContext, Sink, SinkConfig, SinkFactory};
 
 use super::directory::Directory;
 use super::layout;
 use super::mark;
 use super::names;
 use super::sink::{Limits, ParquetSink};
+use super::staged::StagedSink;
 
 /// Rows of a row group, unless the settings say otherwise: some ten MiB of forecasts, which are held in memory until written.
 const ROW_GROUP_ROWS_DEFAULT: usize = 131_072;
@@ -36,6 +37,10 @@ const ZSTD_LEVEL_MAX: i32 = 22;
 ///
 /// The files of an earlier run are replaced, unless `existing` says otherwise. A file says in its footer, by an entry
 /// `sluicegate.sink` with the name of the pipeline, that this sink wrote it; no other complete file is ever removed.
+///
+/// In a pipeline with `[checkpoint]`, rows become visible exactly once: a file gets its name when a commit names a checkpoint that
+/// holds all of it. Until then it is staged under a hidden name, and so are the rows of the file in the making, so that a run that
+/// is killed goes on where it was. There `replace` concerns a partition's own files only, and only when its run begins anew.
 ///
 /// In file names, all characters of a partition's name but ASCII letters, digits, `_`, `.` and `-` are written as `%` and
 /// two hexadecimal digits for each byte; a long name is cut and gets a hash. Numbers count from 00000 in each partition.
@@ -208,8 +213,16 @@ struct ParquetFactory {
 }
 
 impl SinkFactory for ParquetFactory {
+    fn delivery(&self) -> Delivery {
+        Delivery::Staged
+    }
+
     fn open(&self, shard: &ShardContext) -> Result<Box<dyn Sink>, BoxError> {
         let tag = names::tag(shard.partition.as_str());
+        if shard.keeps_checkpoints {
+            let directory = Arc::clone(&self.directory);
+            return Ok(Box::new(StagedSink::new(directory, tag, &self.schema, &self.properties, self.limits)));
+        }
         let number = self.directory.first_number(&tag)?;
         let directory = Arc::clone(&self.directory);
         let sink = ParquetSink::begin(directory, tag, number, &self.schema, &self.properties, self.limits)?;

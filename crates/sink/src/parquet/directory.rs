@@ -131,6 +131,72 @@ impl Directory {
             return Err(SinkError::Foreign { path });
         }
         fs::rename(unfinished, &path).map_err(|source| SinkError::Io { doing: "publish", path, source })?;
+        self.sync_names()
+    }
+
+    /// What the settings say about files of earlier runs.
+    pub(super) fn existing(&self) -> Existing {
+        self.existing
+    }
+
+    /// Makes the directory when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn make(&self) -> Result<(), SinkError> {
+        fs::create_dir_all(&self.path).map_err(|error| self.failed("make the directory", error))
+    }
+
+    /// Everything in the directory.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub(super) fn entries(&self) -> Result<Vec<PathBuf>, SinkError> {
+        let failed = |error| self.failed("list the directory", error);
+        let entries = fs::read_dir(&self.path).map_err(failed)?;
+        entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
+    }
+
+    /// The complete files of a tag with their numbers, in order, whoever wrote them.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub(super) fn complete_files(&self, tag: &str) -> Result<Vec<(u64, PathBuf)>, SinkError> {
+        let number = |path: &Path| {
+            let name = path.file_name()?.to_str()?;
+            names::parse(name).filter(|(of, _)| *of == tag).map(|(_, number)| number)
+        };
+        let entries = self.entries()?.into_iter();
+        let mut files: Vec<(u64, PathBuf)> = entries.filter_map(|path| Some((number(&path)?, path))).collect();
+        files.sort();
+        Ok(files)
+    }
+
+    /// Gives a complete, staged file its name. Does nothing when that was done before.
+    ///
+    /// # Errors
+    /// When another file has the name, or the staged one is gone.
+    pub(super) fn reveal(&self, staged: &Path, name: &str) -> Result<(), SinkError> {
+        let path = self.path.join(name);
+        if !is_there(staged)? {
+            if is_there(&path)? {
+                return Ok(());
+            }
+            let source = io::Error::from(io::ErrorKind::NotFound);
+            return Err(SinkError::Io { doing: "publish the staged rows of", path: staged.to_owned(), source });
+        }
+        if is_there(&path)? {
+            return Err(SinkError::Taken { path });
+        }
+        fs::rename(staged, &path).map_err(|source| SinkError::Io { doing: "publish", path, source })?;
+        self.sync_names()
+    }
+
+    /// Waits until all names in the directory are on the disk.
+    ///
+    /// # Errors
+    /// When the directory cannot be synchronised.
+    pub(super) fn sync_names(&self) -> Result<(), SinkError> {
         self.sync().map_err(|error| self.failed("sync the directory", error))
     }
 

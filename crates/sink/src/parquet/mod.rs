@@ -9,6 +9,7 @@
 //! | `part` | one file in the making |
 //! | `layout` | how columns are encoded |
 //! | `sink` | the rows of one partition, cut into files |
+//! | `staged` | the same where rows become visible with commits |
 
 mod config;
 mod directory;
@@ -17,5 +18,6 @@ mod mark;
 mod names;
 mod part;
 mod sink;
+mod staged;
 
 pub use config::{Compression, Existing, ParquetConfig};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -71,12 +71,23 @@ impl Part {
         Ok(())
     }
 
+    /// Completes the file, waits until it is on the disk, and moves it to `path` in the same directory.
+    pub(super) fn complete_as(mut self, path: &Path) -> Result<(), SinkError> {
+        self.finish()?;
+        let failed = |source| SinkError::Io { doing: "complete", path: path.to_owned(), source };
+        fs::rename(&self.unfinished, path).map_err(failed)
+    }
+
     /// Completes the file, waits until it is on the disk, and gives it its name.
     pub(super) fn publish(mut self, directory: &Directory) -> Result<(), SinkError> {
+        self.finish()?;
+        directory.publish(&self.unfinished, &self.name)
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
         self.writer.finish().map_err(|error| failed(self.unfinished.clone(), error))?;
         let synced = self.writer.inner().sync_all();
-        synced.map_err(|source| SinkError::Io { doing: "write", path: self.unfinished.clone(), source })?;
-        directory.publish(&self.unfinished, &self.name)
+        synced.map_err(|source| SinkError::Io { doing: "write", path: self.unfinished.clone(), source })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The rows of one partition, cut into files.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -18,6 +19,36 @@ pub(super) struct Limits {
     pub(super) group_rows: usize,
     pub(super) file_rows: u64,
     pub(super) file_bytes: u64,
+}
+
+impl Limits {
+    /// Rows that still go into the row group and the file at hand.
+    pub(super) fn room(&self, part: &Part) -> usize {
+        let file_room = usize::try_from(self.file_rows - part.rows()).unwrap_or(usize::MAX);
+        (self.group_rows - part.group_rows()).min(file_room)
+    }
+
+    /// Whether the file at hand is to be closed.
+    pub(super) fn is_full(&self, part: &Part) -> bool {
+        let group_ended = part.group_rows() == 0;
+        part.rows() == self.file_rows || (group_ended && part.bytes() >= self.file_bytes)
+    }
+}
+
+/// Refuses rows of other columns than the sink was bound to.
+///
+/// # Errors
+/// With the `path` of the file at hand.
+pub(super) fn check_columns(
+    records: &RecordBatch,
+    schema: &SchemaRef,
+    path: impl FnOnce() -> PathBuf,
+) -> Result<(), SinkError> {
+    let found = records.schema_ref();
+    if Arc::ptr_eq(found, schema) || same_columns(found, schema) {
+        return Ok(());
+    }
+    Err(SinkError::Columns { path: path(), expected: describe(schema), found: describe(found) })
 }
 
 pub(super) struct ParquetSink {
@@ -65,7 +96,7 @@ impl ParquetSink {
 
     /// Where row groups and files end depends on the rows alone, not on how they come in batches.
     fn append(&mut self, records: &RecordBatch) -> Result<(), SinkError> {
-        self.check_columns(records)?;
+        check_columns(records, &self.schema, || self.directory.path().join(names::complete(&self.tag, self.number)))?;
         let mut written = 0;
         while written < records.num_rows() {
             let part = match &mut self.part {
@@ -75,13 +106,10 @@ impl ParquetSink {
                     self.part.insert(part)
                 }
             };
-            let group_room = self.limits.group_rows - part.group_rows();
-            let file_room = usize::try_from(self.limits.file_rows - part.rows()).unwrap_or(usize::MAX);
-            let rows = (records.num_rows() - written).min(group_room).min(file_room);
+            let rows = self.limits.room(part).min(records.num_rows() - written);
             part.write(&records.slice(written, rows))?;
             written += rows;
-            let group_ended = part.group_rows() == 0;
-            if part.rows() == self.limits.file_rows || (group_ended && part.bytes() >= self.limits.file_bytes) {
+            if self.limits.is_full(part) {
                 self.publish()?;
             }
         }
@@ -95,15 +123,6 @@ impl ParquetSink {
             self.number += 1;
         }
         Ok(())
-    }
-
-    fn check_columns(&self, records: &RecordBatch) -> Result<(), SinkError> {
-        let found = records.schema_ref();
-        if Arc::ptr_eq(found, &self.schema) || same_columns(found, &self.schema) {
-            return Ok(());
-        }
-        let path = self.directory.path().join(names::complete(&self.tag, self.number));
-        Err(SinkError::Columns { path, expected: describe(&self.schema), found: describe(found) })
     }
 }
 

@@ -5,4 +5,5 @@ mod columns;
 mod earlier_runs;
 mod files;
 mod settings;
+mod staged;
 mod support;

@@ -13,8 +13,8 @@ use super::columns::Columns;
 use super::decode::{Decoder, Selection, guarded, message_of};
 use super::footer::{Footer, RowGroups};
 use super::source::Partition;
-use super::time;
 use crate::SourceError;
+use crate::time;
 
 /// Rows whose event times are looked at in one go.
 const SCAN_ROWS: usize = 8192;

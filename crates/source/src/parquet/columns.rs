@@ -10,8 +10,8 @@ use sluicegate_core::config::nearest;
 use sluicegate_core::{ConfigError, Roles};
 
 use super::footer::Footer;
-use super::time::{self, TimeUnit};
 use crate::SourceError;
+use crate::time::{self, TimeUnit};
 
 /// What a reader of Parquet files puts beside a column; it says nothing of the rows, and files may differ in it.
 const FIELD_ID: &str = "PARQUET:field_id";

@@ -10,8 +10,8 @@ use super::files;
 use super::footer::Footer;
 use super::position::Position;
 use super::source::{self, ParquetSource};
-use super::time::{self, TimeUnit};
 use crate::SourceError;
+use crate::time::{self, TimeUnit};
 
 /// Rows of one batch, unless the settings say otherwise: enough to spread the cost of a batch, few enough to stay in cache.
 const BATCH_ROWS_DEFAULT: usize = 8192;

@@ -7,7 +7,6 @@
 //! | `footer` | what the end of a file says: row groups and their rows |
 //! | `decode` | rows of one file, and what becomes of a decoder that fails |
 //! | `columns` | which columns are read, their roles, and whether all files agree |
-//! | `time` | points in time, and event-time columns |
 //! | `bounds` | at which offsets `start` and `stop` are |
 //! | `position` | how `start` and `stop` are written |
 //! | `source`, `reader` | the partitions, and the rows of one |
@@ -21,8 +20,7 @@ mod footer;
 mod position;
 mod reader;
 mod source;
-mod time;
 
+pub use crate::time::TimeUnit;
 pub use config::{ParquetConfig, Partitions, Paths};
 pub use position::Position;
-pub use time::TimeUnit;

@@ -37,7 +37,7 @@ pub enum TimeUnit {
 
 impl TimeUnit {
     /// The type that an Int64 column of this unit is handed on as.
-    pub(super) fn data_type(self) -> DataType {
+    pub(crate) fn data_type(self) -> DataType {
         let unit = match self {
             Self::Second => ArrowUnit::Second,
             Self::Millisecond => ArrowUnit::Millisecond,
@@ -48,7 +48,7 @@ impl TimeUnit {
     }
 
     /// The same numbers, as timestamps of this unit in UTC. Copies no data.
-    pub(super) fn mark(self, column: &dyn Array) -> Option<ArrayRef> {
+    pub(crate) fn mark(self, column: &dyn Array) -> Option<ArrayRef> {
         let ticks = column.as_any().downcast_ref::<Int64Array>()?;
         fn marked<T: ArrowTimestampType>(ticks: &Int64Array) -> ArrayRef {
             let times: PrimitiveArray<T> = ticks.reinterpret_cast();
@@ -64,14 +64,14 @@ impl TimeUnit {
 }
 
 /// Nanoseconds from 1970-01-01T00:00:00Z to the time that `text` names; without a zone it is taken as UTC.
-pub(super) fn parse(text: &str) -> Option<i128> {
+pub(crate) fn parse(text: &str) -> Option<i128> {
     let utc: Tz = "+00:00".parse().ok()?;
     let time = string_to_datetime(&utc, text.trim()).ok()?;
     Some(i128::from(time.timestamp()) * NANOS_PER_SECOND + i128::from(time.timestamp_subsec_nanos()))
 }
 
 /// Whether a column of this type holds times as it is.
-pub(super) fn is_time(data_type: &DataType) -> bool {
+pub(crate) fn is_time(data_type: &DataType) -> bool {
     nanos_per_tick(data_type).is_some()
 }
 
@@ -88,7 +88,7 @@ fn nanos_per_tick(data_type: &DataType) -> Option<i128> {
 
 /// The smallest number of a column of the type `data_type` that stands for the time `nanos` or a later one; `None` where
 /// no number can.
-pub(super) fn least_tick(nanos: i128, data_type: &DataType) -> Option<i64> {
+pub(crate) fn least_tick(nanos: i128, data_type: &DataType) -> Option<i64> {
     let per_tick = nanos_per_tick(data_type)?;
     let tick = nanos.div_euclid(per_tick) + i128::from(nanos.rem_euclid(per_tick) != 0);
     if tick > i128::from(i64::MAX) { None } else { Some(i64::try_from(tick).unwrap_or(i64::MIN)) }
@@ -98,7 +98,7 @@ pub(super) fn least_tick(nanos: i128, data_type: &DataType) -> Option<i64> {
 ///
 /// # Errors
 /// When it is no such column.
-pub(super) fn ticks(column: &dyn Array) -> Result<Int64Array, ArrowError> {
+pub(crate) fn ticks(column: &dyn Array) -> Result<Int64Array, ArrowError> {
     let numbers = cast(column, &DataType::Int64)?;
     let numbers = numbers.as_any().downcast_ref::<Int64Array>().cloned();
     numbers.ok_or_else(|| ArrowError::CastError(format!("{} holds no times", column.data_type())))

@@ -1,0 +1,354 @@
+//! The thread of a consumer, and what others ask of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::RawRecord;
+use super::context::Context;
+use super::queue::{Queue, Taken};
+use crate::Connection;
+
+/// How long one call to a broker may take.
+const CALL: Duration = Duration::from_secs(10);
+/// The thread looks so often whether something was asked of it.
+const POLL: Duration = Duration::from_millis(20);
+/// librdkafka's defaults.
+const SESSION_TIMEOUT_MS: u64 = 45_000;
+const MAX_POLL_INTERVAL_MS: u64 = 300_000;
+
+/// What a group's member reads.
+#[derive(Debug, Clone)]
+pub struct GroupSettings {
+    /// How to connect.
+    pub connection: Connection,
+    /// The group.
+    pub group: String,
+    /// Topics; one that begins with `^` is a pattern.
+    pub topics: Vec<String>,
+    /// Memory for the records of one partition that wait, in bytes.
+    pub buffer_bytes_max: usize,
+    /// Whether readers want to know when a broker has nothing more.
+    pub tells_end: bool,
+}
+
+/// Which partitions came or went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupChange {
+    /// They are this member's; nothing is read before they are tapped.
+    Assigned(Vec<(String, i32)>),
+    /// They have to be released.
+    Revoked(Vec<(String, i32)>),
+    /// They are somebody else's already.
+    Lost(Vec<(String, i32)>),
+}
+
+/// The first offset that a partition still has, and the one after its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionEnds {
+    /// The first offset.
+    pub low: i64,
+    /// The offset that the next record will get.
+    pub high: i64,
+}
+
+type Name = (String, i32);
+
+pub(crate) enum Command {
+    Tap { name: Name, from: i64, queue: Arc<Queue>, answer: Sender<Result<(), String>> },
+    Resume(Name),
+    Release(Name),
+    Leave,
+}
+
+/// What the thread knows of its partitions.
+#[derive(Default)]
+pub(crate) struct Served {
+    /// Partitions that are read, and where their records go.
+    pub(crate) taken: HashMap<Name, Arc<Queue>>,
+    /// Partitions that were told as assigned and not yet released.
+    pub(crate) told: HashSet<Name>,
+    pub(crate) leaving: bool,
+}
+
+type Client = BaseConsumer<Context>;
+
+/// A member of a consumer group. Clones are the same member; it leaves when told to.
+#[derive(Clone)]
+pub struct Group {
+    consumer: Arc<Client>,
+    commands: Sender<Command>,
+    settings: Arc<GroupSettings>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Group {
+    /// Makes the member and joins the group; changes come out of the receiver, or why there will be none.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the properties or the topics, or there is no thread to be had.
+    pub fn join(settings: GroupSettings) -> Result<(Self, Receiver<Result<GroupChange, String>>), String> {
+        let max_poll = settings.connection.number("max.poll.interval.ms").unwrap_or(MAX_POLL_INTERVAL_MS);
+        let (tell, changes) = channel();
+        let (commands, asked) = channel();
+        let context = Context {
+            changes: tell,
+            commands: Mutex::new(asked),
+            served: Mutex::default(),
+            release_within: Duration::from_millis(max_poll / 2),
+            told_at: Mutex::default(),
+            waited: Mutex::default(),
+        };
+        let mut config = settings.connection.client_config();
+        for (name, value) in [
+            ("group.id", settings.group.as_str()),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("isolation.level", "read_committed"),
+            ("auto.offset.reset", "error"),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("allow.auto.create.topics", "false"),
+            ("enable.partition.eof", if settings.tells_end { "true" } else { "false" }),
+        ] {
+            config.set(name, value);
+        }
+        if !settings.connection.properties.contains_key("fetch.queue.backoff.ms") {
+            // The default of a second stalls a consumer that is faster than its brokers.
+            config.set("fetch.queue.backoff.ms", "10");
+        }
+        let consumer: Client = config.create_with_context(context).map_err(|error| error.to_string())?;
+        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(|error| error.to_string())?;
+        let group =
+            Self { consumer: Arc::new(consumer), commands, settings: Arc::new(settings), thread: Arc::default() };
+        let consumer = Arc::clone(&group.consumer);
+        let session = group.settings.connection.number("session.timeout.ms").unwrap_or(SESSION_TIMEOUT_MS);
+        let thread = std::thread::Builder::new()
+            .name(format!("kafka {}", group.settings.group))
+            .spawn(move || poll(&consumer, Duration::from_millis(session)))
+            .map_err(|error| error.to_string())?;
+        *group.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok((group, changes))
+    }
+
+    /// Who this member is, for commits on its behalf; `None` while it is none.
+    pub fn metadata(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    /// Which offsets a partition has.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn ends(&self, topic: &str, partition: i32, within: Duration) -> Result<PartitionEnds, String> {
+        let (low, high) =
+            self.consumer.fetch_watermarks(topic, partition, within).map_err(|error| error.to_string())?;
+        Ok(PartitionEnds { low, high })
+    }
+
+    /// The first offset whose record is of this time or later; the end where there is none.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn offset_at(&self, topic: &str, partition: i32, time_ms: i64) -> Result<i64, String> {
+        let mut asked = TopicPartitionList::new();
+        let added = asked.add_partition_offset(topic, partition, Offset::Offset(time_ms));
+        added.map_err(|error| error.to_string())?;
+        let found = self.consumer.offsets_for_times(asked, CALL).map_err(|error| error.to_string())?;
+        match found.find_partition(topic, partition).map(|found| found.offset()) {
+            Some(Offset::Offset(offset)) => Ok(offset),
+            _ => Ok(self.ends(topic, partition, CALL)?.high),
+        }
+    }
+
+    /// Reads a partition that was assigned, from an offset on. A tap that was opened on it before runs dry.
+    ///
+    /// # Errors
+    /// When the partition is not this member's, or no broker answers.
+    pub fn tap(&self, topic: &str, partition: i32, from: i64) -> Result<Tap, String> {
+        let name = (topic.to_owned(), partition);
+        let queue = Arc::new(Queue::new(self.settings.buffer_bytes_max));
+        let (answer, answered) = channel();
+        let command = Command::Tap { name: name.clone(), from, queue: Arc::clone(&queue), answer };
+        self.commands.send(command).map_err(|_| gone())?;
+        answered.recv_timeout(CALL * 3).map_err(|_| gone())??;
+        Ok(Tap { queue, name, group: self.clone() })
+    }
+
+    /// The shard of a revoked partition is gone.
+    pub fn release(&self, topic: &str, partition: i32) {
+        // The thread is gone only when the member left.
+        let _ = self.commands.send(Command::Release((topic.to_owned(), partition)));
+    }
+
+    /// Leaves the group, so that others may have the partitions at once.
+    pub fn leave(&self) {
+        let _ = self.commands.send(Command::Leave);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic in there was told as it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn gone() -> String {
+    "the Kafka consumer has stopped".to_owned()
+}
+
+/// The records of one partition, from some offset on.
+pub struct Tap {
+    queue: Arc<Queue>,
+    name: Name,
+    group: Group,
+}
+
+impl Tap {
+    /// Takes up to `rows` records, as soon as there are so many, or `linger` after the first; none when none came for `wait`, and
+    /// whether that is because the broker has no more.
+    ///
+    /// # Errors
+    /// When no more will come.
+    pub fn take(&self, rows: usize, linger: Duration, wait: Duration) -> Result<(Vec<RawRecord>, bool), String> {
+        let Taken { records, resume, at_end } = self.queue.take(rows, linger, wait)?;
+        if resume {
+            let _ = self.group.commands.send(Command::Resume(self.name.clone()));
+        }
+        Ok((records, at_end))
+    }
+}
+
+impl Context {
+    /// Does what somebody asked for.
+    pub(crate) fn serve(&self, consumer: &Client, command: Command) {
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        match command {
+            Command::Tap { name, from, queue, answer } => {
+                let done = begin(consumer, &name, from);
+                if done.is_ok()
+                    && let Some(before) = served.taken.insert(name, queue)
+                {
+                    before.fail("the partition is read from another place now");
+                }
+                let _ = answer.send(done);
+            }
+            Command::Resume(name) => {
+                if served.taken.contains_key(&name)
+                    && let Err(error) = consumer.resume(&only(&name))
+                {
+                    tracing::warn!("{}-{} cannot be resumed: {error}", name.0, name.1);
+                }
+            }
+            Command::Release(name) => {
+                served.taken.remove(&name);
+                served.told.remove(&name);
+            }
+            Command::Leave => served.leaving = true,
+        }
+    }
+}
+
+fn only((topic, partition): &Name) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, *partition);
+    list
+}
+
+/// Seeks, and lets records come.
+fn begin(consumer: &Client, name: &Name, from: i64) -> Result<(), String> {
+    let until = Instant::now() + CALL;
+    loop {
+        match consumer.seek(&name.0, name.1, Offset::Offset(from), CALL) {
+            Ok(()) => return consumer.resume(&only(name)).map_err(|error| error.to_string()),
+            // An assignment takes a moment to be in force.
+            Err(error) if Instant::now() >= until => return Err(error.to_string()),
+            Err(_) => std::thread::sleep(POLL),
+        }
+    }
+}
+
+/// The thread's work, until it is told to leave.
+fn poll(consumer: &Client, session: Duration) {
+    let context = consumer.context();
+    loop {
+        loop {
+            let command = {
+                let commands = context.commands.lock().unwrap_or_else(PoisonError::into_inner);
+                commands.recv_timeout(Duration::ZERO)
+            };
+            match command {
+                Ok(command) => context.serve(consumer, command),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        if context.served.lock().unwrap_or_else(PoisonError::into_inner).leaving {
+            consumer.unsubscribe();
+            // Lets the group know; partitions that were not released are nobody's to wait for any more.
+            drop(consumer.poll(POLL));
+            return;
+        }
+        let begun = Instant::now();
+        let message = consumer.poll(POLL);
+        let waited = std::mem::take(&mut *context.waited.lock().unwrap_or_else(PoisonError::into_inner));
+        // Heartbeats go on while shards are waited for, but not while the process is stopped or the machine asleep.
+        let away = begun.elapsed().saturating_sub(waited);
+        if away > session {
+            let message = format!(
+                "this process was away for {:.0} s, longer than the session time-out of {:.0} s, so others may have its partitions; start it again",
+                away.as_secs_f64(),
+                session.as_secs_f64()
+            );
+            let _ = context.changes.send(Err(message));
+            return;
+        }
+        match message {
+            None => {}
+            Some(Ok(message)) => {
+                let name = (message.topic().to_owned(), message.partition());
+                let queue = context.served.lock().unwrap_or_else(PoisonError::into_inner).taken.get(&name).cloned();
+                let Some(queue) = queue else { continue };
+                if queue.push(RawRecord::of(&message))
+                    && let Err(error) = consumer.pause(&only(&name))
+                {
+                    tracing::warn!("{}-{} cannot be paused: {error}", name.0, name.1);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(number))) => {
+                let served = context.served.lock().unwrap_or_else(PoisonError::into_inner);
+                served.taken.iter().filter(|((_, n), _)| *n == number).for_each(|(_, queue)| queue.reached_end());
+            }
+            Some(Err(error)) => told(context, &error),
+        }
+    }
+}
+
+/// Some errors pass by themselves; others end what waits for records.
+fn told(context: &Context, error: &KafkaError) {
+    let lasting = match error.rdkafka_error_code() {
+        Some(
+            code @ (RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::AutoOffsetReset
+            | RDKafkaErrorCode::OffsetOutOfRange
+            | RDKafkaErrorCode::Fatal),
+        ) => Some(code),
+        _ => None,
+    };
+    match lasting {
+        None => tracing::warn!("Kafka: {error}"),
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+            let served = context.served.lock().unwrap_or_else(PoisonError::into_inner);
+            let why = "offsets that were still to be read are gone from the topic: see `missing_offsets`";
+            served.taken.values().for_each(|queue| queue.fail(why));
+        }
+        Some(_) => drop(context.changes.send(Err(error.to_string()))),
+    }
+}

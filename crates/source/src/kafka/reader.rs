@@ -1,0 +1,128 @@
+//! The rows of one partition.
+
+use std::time::{Duration, Instant};
+
+use sluicegate_core::{Batch, BoxError, Offset, Offsets, PartitionId, Progress, Reader, Rejected};
+use sluicegate_formats::Decoder;
+use sluicegate_kafka::{Group, RawRecord, Tap};
+
+use super::source::Reading;
+use crate::SourceError;
+
+/// A reader that waits for events says so this often.
+const IDLE: Duration = Duration::from_millis(100);
+/// How far behind it is, a reader asks the broker this often, and waits at most so long for the answer.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_WITHIN: Duration = Duration::from_millis(500);
+
+pub(super) struct KafkaReader {
+    partition: PartitionId,
+    name: (String, i32),
+    group: Group,
+    tap: Tap,
+    reading: Reading,
+    decoder: Box<dyn Decoder>,
+    first: i64,
+    next: i64,
+    stop: Option<i64>,
+    rejected: Vec<Rejected>,
+    rows: u64,
+    high: Option<i64>,
+    asked_at: Option<Instant>,
+}
+
+impl KafkaReader {
+    pub(super) fn new(
+        partition: PartitionId,
+        name: (String, i32),
+        group: Group,
+        tap: Tap,
+        reading: Reading,
+        first: i64,
+        stop: Option<i64>,
+    ) -> Result<Self, BoxError> {
+        let decoder = reading.columns.decoder()?;
+        let (next, rejected, rows, high, asked_at) = (first, Vec::new(), 0, None, None);
+        Ok(Self { partition, name, group, tap, reading, decoder, first, next, stop, rejected, rows, high, asked_at })
+    }
+
+    /// Decodes records. Those that are no rows are kept for the dead letters.
+    fn decode(&mut self, records: &[RawRecord]) -> Result<Batch, BoxError> {
+        let mut good: Vec<&RawRecord> = Vec::with_capacity(records.len());
+        for record in records {
+            match self.decoder.push(record.payload.as_deref()) {
+                Ok(()) => good.push(record),
+                Err(bad) if self.reading.fail_on_error => {
+                    let (partition, offset) = (self.partition.to_string(), record.offset);
+                    return Err(SourceError::BadRecord { partition, offset, message: bad.message }.into());
+                }
+                Err(bad) => self.rejected.push(Rejected {
+                    component: self.reading.component.clone(),
+                    partition: self.partition.clone(),
+                    offset: Offset(record.offset),
+                    reason: bad.reason,
+                    message: bad.message,
+                    time_us: record.timestamp_ms.and_then(|millis| millis.checked_mul(1000)),
+                    key: record.key.clone(),
+                    payload: record.payload.clone(),
+                    headers: record.headers.clone(),
+                }),
+            }
+        }
+        let decoded = self.decoder.take()?;
+        let (topic, number) = (&self.name.0, self.name.1);
+        let rows = self.reading.columns.rows(topic, number, &decoded, &good)?;
+        self.rows += good.len() as u64;
+        let offsets = Offsets::sparse(good.iter().map(|record| record.offset).collect::<Vec<i64>>())?;
+        Ok(Batch::new(self.partition.clone(), offsets, rows)?)
+    }
+
+    fn ask_how_far_behind(&mut self) {
+        if self.asked_at.is_some_and(|asked| asked.elapsed() < ASK_EVERY) {
+            return;
+        }
+        self.asked_at = Some(Instant::now());
+        // A broker that is away says nothing; the last answer is then the best there is.
+        if let Ok(ends) = self.group.ends(&self.name.0, self.name.1, ASK_WITHIN) {
+            self.high = Some(ends.high);
+        }
+    }
+}
+
+impl Reader for KafkaReader {
+    fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
+        if self.stop.is_some_and(|stop| self.next >= stop) {
+            return Ok(None);
+        }
+        self.ask_how_far_behind();
+        let failed = |message| SourceError::Kafka { topic: self.partition.to_string(), message };
+        let (mut records, at_end) =
+            self.tap.take(self.reading.batch_rows, self.reading.linger, IDLE).map_err(failed)?;
+        // Where records after the last one are not for anybody's eyes (marks of transactions), the broker says that it was the last.
+        if at_end && self.stop.is_some() {
+            return Ok(None);
+        }
+        if let Some(last) = records.last() {
+            self.next = last.offset.saturating_add(1);
+        }
+        if let Some(stop) = self.stop {
+            records.retain(|record| record.offset < stop);
+        }
+        self.decode(&records).map(Some)
+    }
+
+    fn start(&self) -> Offset {
+        Offset(self.first)
+    }
+
+    fn take_rejected(&mut self) -> Vec<Rejected> {
+        std::mem::take(&mut self.rejected)
+    }
+
+    fn progress(&self) -> Progress {
+        let total = self.stop.map(|stop| u64::try_from(stop.saturating_sub(self.first)).unwrap_or(0));
+        let mut progress = Progress::new(self.rows, total);
+        progress.rows_behind = self.high.map(|high| u64::try_from(high.saturating_sub(self.next)).unwrap_or(0));
+        progress
+    }
+}

@@ -1,0 +1,190 @@
+//! The partitions, which of them are this process's, and where their positions are committed.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use sluicegate_core::{BoxError, Change, Ledger, Membership, Offset, PartitionId, Reader, Source};
+use sluicegate_kafka::{Group, GroupChange, GroupSettings, LedgerSpec, Member, Transactions};
+
+use super::columns::Columns;
+use super::position::{KafkaStart, KafkaStop};
+use super::reader::KafkaReader;
+use crate::SourceError;
+
+/// How long a broker may take to say which offsets a partition has.
+const CALL: Duration = Duration::from_secs(30);
+
+/// How partitions are read.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) component: String,
+    pub(super) columns: Columns,
+    pub(super) start: KafkaStart,
+    pub(super) stop: Option<KafkaStop>,
+    pub(super) fail_on_error: bool,
+    pub(super) skip_missing: bool,
+    pub(super) batch_rows: usize,
+    pub(super) linger: Duration,
+}
+
+/// Kafka topics as a source.
+pub(super) struct KafkaSource {
+    settings: GroupSettings,
+    reading: Reading,
+    pipeline: String,
+    /// Those there were when the source was connected.
+    partitions: Vec<(String, i32)>,
+    transactions: Arc<Transactions>,
+    /// Of a transaction, and of waiting for a broker.
+    times: (Duration, Duration),
+    group: Option<Group>,
+}
+
+impl KafkaSource {
+    pub(super) fn new(
+        settings: GroupSettings,
+        reading: Reading,
+        pipeline: String,
+        partitions: Vec<(String, i32)>,
+        transactions: Arc<Transactions>,
+        times: (Duration, Duration),
+    ) -> Self {
+        Self { settings, reading, pipeline, partitions, transactions, times, group: None }
+    }
+
+    fn group(&self) -> Result<&Group, SourceError> {
+        self.group.as_ref().ok_or_else(|| SourceError::Kafka {
+            topic: self.settings.topics.join(", "),
+            message: "the group was not joined before a partition was opened".to_owned(),
+        })
+    }
+}
+
+/// What a partition is called.
+fn id((topic, number): &(String, i32)) -> PartitionId {
+    PartitionId::new(format!("{topic}-{number}"))
+}
+
+/// Topic and number of a partition.
+fn parse(partition: &PartitionId) -> Result<(String, i32), SourceError> {
+    let parsed = partition.as_str().rsplit_once('-').and_then(|(topic, number)| Some((topic, number.parse().ok()?)));
+    let (topic, number) = parsed.ok_or_else(|| SourceError::UnknownPartition {
+        partition: partition.to_string(),
+        known: "those called after a topic and a number, such as `trades-0`".to_owned(),
+    })?;
+    Ok((topic.to_owned(), number))
+}
+
+impl Source for KafkaSource {
+    fn schema(&self) -> SchemaRef {
+        self.reading.columns.schema()
+    }
+
+    fn partitions(&mut self) -> Result<Vec<PartitionId>, BoxError> {
+        Ok(self.partitions.iter().map(id).collect())
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+
+    fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
+        let topic = self.settings.topics.join(", ");
+        let failed = |message| SourceError::Kafka { topic, message };
+        let (group, changes) = Group::join(self.settings.clone()).map_err(failed)?;
+        self.group = Some(group.clone());
+        Ok(Some(Box::new(Members { group, changes })))
+    }
+
+    fn ledger(&mut self, partition: &PartitionId) -> Result<Option<Box<dyn Ledger>>, BoxError> {
+        let (topic, number) = parse(partition)?;
+        let mut spec = LedgerSpec::new(
+            self.settings.connection.clone(),
+            self.settings.group.clone(),
+            topic,
+            number,
+            partition.clone(),
+            format!("sluicegate.{}.{partition}", self.pipeline),
+        );
+        let group = self.group()?.clone();
+        spec.member = Member::Subscribed(Arc::new(move || group.metadata()));
+        (spec.transaction_timeout, spec.retry) = self.times;
+        Ok(Some(self.transactions.ledger(spec)))
+    }
+
+    fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
+        let (topic, number) = parse(partition)?;
+        let group = self.group()?;
+        let failed = |message: String| SourceError::Kafka { topic: format!("{topic}-{number}"), message };
+        let ends = group.ends(&topic, number, CALL).map_err(failed)?;
+        let wanted = match from {
+            Some(Offset(from)) => from,
+            None => self.reading.start.offset(group, &topic, number, ends).map_err(failed)?,
+        };
+        let first = if wanted < ends.low && from.is_none() {
+            ends.low
+        } else if wanted < ends.low {
+            if !self.reading.skip_missing {
+                let (partition, low) = (format!("{topic}-{number}"), ends.low);
+                return Err(SourceError::MissingOffsets { partition, wanted, low }.into());
+            }
+            tracing::warn!(
+                partition = %partition, from = wanted, to = ends.low,
+                "records that were still to be read are gone from the topic; going on without them"
+            );
+            ends.low
+        } else if wanted > ends.high {
+            let (partition, high) = (format!("{topic}-{number}"), ends.high);
+            return Err(SourceError::BeyondEnd { partition, wanted, high }.into());
+        } else {
+            wanted
+        };
+        let stop = match &self.reading.stop {
+            None => None,
+            Some(stop) => Some(stop.offset(group, &topic, number, ends).map_err(failed)?),
+        };
+        let tap = group.tap(&topic, number, first).map_err(failed)?;
+        let group = group.clone();
+        Ok(Box::new(KafkaReader::new(
+            partition.clone(),
+            (topic, number),
+            group,
+            tap,
+            self.reading.clone(),
+            first,
+            stop,
+        )?))
+    }
+}
+
+/// This process as a member of the group.
+struct Members {
+    group: Group,
+    changes: Receiver<Result<GroupChange, String>>,
+}
+
+impl Membership for Members {
+    fn next(&mut self, wait: Duration) -> Result<Option<Change>, BoxError> {
+        let ids = |names: Vec<(String, i32)>| names.iter().map(id).collect();
+        match self.changes.recv_timeout(wait) {
+            Ok(Ok(GroupChange::Assigned(names))) => Ok(Some(Change::Assigned(ids(names)))),
+            Ok(Ok(GroupChange::Revoked(names))) => Ok(Some(Change::Revoked(ids(names)))),
+            Ok(Ok(GroupChange::Lost(names))) => Ok(Some(Change::Lost(ids(names)))),
+            Ok(Err(why)) => Err(why.into()),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err("the Kafka consumer has stopped".into()),
+        }
+    }
+
+    fn released(&mut self, partition: &PartitionId) {
+        if let Ok((topic, number)) = parse(partition) {
+            self.group.release(&topic, number);
+        }
+    }
+
+    fn leave(&mut self) {
+        self.group.leave();
+    }
+}
