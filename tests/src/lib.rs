@@ -3,6 +3,8 @@
 //! This library holds what the tests share: a folder to work in, running the command, and reading what it wrote.
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
+pub mod kafka;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -68,7 +68,7 @@ impl Broker {
         }
     }
 
-    /// Starts a broker whose data stays in `folder`, on the given port or, where that is taken or 0, a free one.
+    /// Starts a broker whose data stays in `folder`, and which makes topics of three partitions when they are first written to, on the given port or, where that is taken or 0, a free one.
     ///
     /// # Errors
     /// As for [`Broker::start`].
@@ -134,7 +134,7 @@ impl Own {
     fn up(&mut self) -> Result<(), BrokerError> {
         let folder = self.folder.path();
         let (settings, log) = (folder.join("server.properties"), folder.join("broker.log"));
-        let text = properties(&folder.join("data"), self.ports.0, self.ports.1);
+        let text = properties(&folder.join("data"), self.ports.0, self.ports.1, matches!(self.folder, Folder::Kept(_)));
         fs::write(&settings, text).map_err(BrokerError::io("write", settings.display()))?;
         fs::write(&log, "").map_err(BrokerError::io("write", log.display()))?;
         let archive = self.distribution.class_archive();

@@ -49,7 +49,7 @@ impl Distribution {
         }
         let settings = self.folder.join("template.properties");
         // Ports and folder are of no account here; a broker gets its own.
-        let text = properties(&template, 9092, 9093);
+        let text = properties(&template, 9092, 9093, false);
         fs::write(&settings, text).map_err(BrokerError::io("write", settings.display()))?;
         let mut format = Command::new("java");
         format.arg("-cp").arg(self.class_path()?).args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
@@ -83,7 +83,9 @@ impl Distribution {
 }
 
 /// The settings of a broker of one node, with few threads and short time-outs.
-pub(crate) fn properties(data: &Path, port: u16, controller_port: u16) -> String {
+///
+/// `makes_topics`: a topic that is first written to is made, with three partitions.
+pub(crate) fn properties(data: &Path, port: u16, controller_port: u16, makes_topics: bool) -> String {
     format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
@@ -106,7 +108,8 @@ pub(crate) fn properties(data: &Path, port: u16, controller_port: u16) -> String
          broker.session.timeout.ms=1000\n\
          broker.heartbeat.interval.ms=250\n\
          transaction.abort.timed.out.transaction.cleanup.interval.ms=500\n\
-         auto.create.topics.enable=false\n\
+         auto.create.topics.enable={makes_topics}\n\
+         num.partitions=3\n\
          num.network.threads=1\n\
          num.io.threads=2\n\
          background.threads=2\n",

@@ -106,8 +106,14 @@ impl Ledger for FileLedger {
             return Err(LedgerError::Lost("nothing can be committed before the shard is taken over".into()));
         };
         let next = last + 1;
+        let fenced = || LedgerError::Fenced(format!("{} was written by somebody else", self.path(next)).into());
         if !self.create(next, Some(commit))? {
-            return Err(LedgerError::Fenced(format!("{} was written by somebody else", self.path(next)).into()));
+            return Err(fenced());
+        }
+        // A number that was free may be one that a successor has used and removed long since.
+        if self.newest()? != Some(next) {
+            self.place.remove(&self.path(next)).map_err(failed)?;
+            return Err(fenced());
         }
         self.last = Some(next);
         if let Some(old) = next.checked_sub(RETAINED) {

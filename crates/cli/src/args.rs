@@ -71,6 +71,9 @@ pub(crate) struct RunArgs {
     /// Starts over: leaves behind where the pipeline was and what it learned. NAME must be the pipeline's name
     #[arg(long, value_name = "NAME")]
     pub(crate) fresh: Option<String>,
+    /// Writes what the commit protocol of each partition was told and decided into this folder, to find out what went wrong
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    pub(crate) trace_protocol: Option<PathBuf>,
 }
 
 /// Longest time for a clean stop: a day is longer than any service manager waits.

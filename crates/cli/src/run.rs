@@ -71,6 +71,10 @@ impl Run {
             .cancel(self.stop.cancel.clone())
             .worker_threads(threads)
             .begin_anew(args.fresh.is_some());
+        let options = match &args.trace_protocol {
+            Some(folder) => options.protocol_trace(folder),
+            None => options,
+        };
         let begun = Instant::now();
         let result = runtime.block_on(async {
             let health = Arc::new(Health::new(&name, metrics.clone(), self.stop.cancel.clone()));

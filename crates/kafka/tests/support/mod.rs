@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -17,10 +17,12 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use sluicegate_core::PartitionId;
 use sluicegate_kafka::{Connection, LedgerSpec, Record};
+use sluicegate_testkit::kafka::Broker;
 
-/// Address of a broker; `None` where there is none to test against.
+/// Address of the broker that all tests of one program share. It ends with the program.
 pub(crate) fn bootstrap() -> String {
-    std::env::var("KAFKA_BOOTSTRAP").unwrap()
+    static BROKER: OnceLock<Broker> = OnceLock::new();
+    BROKER.get_or_init(|| Broker::start().unwrap_or_else(|error| panic!("{error}"))).bootstrap().to_owned()
 }
 
 pub(crate) fn connection() -> Connection {

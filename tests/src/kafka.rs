@@ -1,0 +1,77 @@
+//! Topics on a real broker, by a client that is not ours.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+
+/// The longest that a broker may take for anything; a test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A record as others see it: key and value.
+pub type Seen = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+fn client(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap);
+    config
+}
+
+/// Makes topics, each with so many partitions.
+pub fn create(bootstrap: &str, topics: &[(&str, i32)]) {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().expect("a client");
+    let new: Vec<NewTopic<'_>> =
+        topics.iter().map(|(name, count)| NewTopic::new(name, *count, TopicReplication::Fixed(1))).collect();
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let made = futures::executor::block_on(admin.create_topics(&new, &options)).expect("an answer");
+    made.into_iter().for_each(|topic| drop(topic.expect("a new topic")));
+}
+
+/// Writes records, record `n` to partition `n` modulo `partitions`, and returns when all have arrived.
+pub fn produce(bootstrap: &str, topic: &str, partitions: i32, records: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        client(bootstrap).set("enable.idempotence", "true").create().expect("a client");
+    for (place, (key, value)) in records.into_iter().enumerate() {
+        let partition = place as i32 % partitions;
+        let record = || BaseRecord::to(topic).partition(partition).key(key.as_bytes()).payload(value.as_slice());
+        while producer.send(record()).is_err() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    producer.flush(PATIENCE).expect("all records arrive");
+}
+
+/// The committed records of a topic, by partition.
+pub fn committed(bootstrap: &str, topic: &str, partitions: i32) -> BTreeMap<i32, Vec<Seen>> {
+    let consumer: BaseConsumer = client(bootstrap)
+        .set("group.id", "the eyes of a test")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("enable.auto.commit", "false")
+        .create()
+        .expect("a client");
+    let mut all = TopicPartitionList::new();
+    for partition in 0..partitions {
+        all.add_partition_offset(topic, partition, Offset::Beginning).expect("a partition");
+    }
+    consumer.assign(&all).expect("an assignment");
+    let (mut seen, mut ended) = (BTreeMap::new(), 0);
+    let begun = Instant::now();
+    while ended < partitions && begun.elapsed() < PATIENCE {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(record)) => {
+                let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+                let records: &mut Vec<Seen> = seen.entry(record.partition()).or_default();
+                records.push((owned(record.key()), owned(record.payload())));
+            }
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(_)) | None => {}
+        }
+    }
+    assert_eq!(ended, partitions, "the topic {topic} could not be read to its end");
+    seen
+}
