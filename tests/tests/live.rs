@@ -1,7 +1,8 @@
 //! `sluice run` on a real broker: whatever happens to it, what others read is what an undisturbed run would have written, and
 //! what it has learned is the same to the last bit.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use sluicegate_checkpoint::{CheckpointConfig, Store};
 use sluicegate_core::{PartitionId, States};
 use sluicegate_testkit::kafka::Broker;
 use sluicegate_tests::Workplace;
-use sluicegate_tests::kafka::{committed, create, produce};
+use sluicegate_tests::kafka::{Seen, committed, create, produce};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 const PARTITIONS: i32 = 3;
@@ -121,16 +122,12 @@ impl Site {
 
 /// Holds what a disturbed run wrote and learned against an undisturbed one.
 fn assert_same(bootstrap: &str, disturbed: &Site, reference: &Site, topic: &str, count: usize) {
-    let rows = |site: &Site| committed(bootstrap, &format!("{}.out", site.name), PARTITIONS);
+    let rows = |site: &Site| in_order(committed(bootstrap, &format!("{}.out", site.name), PARTITIONS));
     let (got, expected) = (rows(disturbed), rows(reference));
     let bad = (0..count).filter(|event| event % 997 == 500).count();
-    let total: usize = expected.values().map(Vec::len).sum();
-    assert_eq!(total, count - bad);
-    for (partition, expected) in &expected {
-        let got = &got[partition];
-        let differs = got.iter().zip(expected).position(|(got, expected)| got != expected);
-        assert_eq!((differs, got.len()), (None, expected.len()), "partition {partition}");
-    }
+    assert_eq!(expected.len(), count - bad);
+    let differs = got.iter().zip(&expected).position(|(got, expected)| got != expected);
+    assert_eq!((differs, got.len()), (None, expected.len()), "{}", disturbed.log());
     let letters = |site: &Site| {
         let mut letters = committed(bootstrap, &format!("{}.rejects", site.name), 1).remove(&0).unwrap_or_default();
         letters.sort();
@@ -141,6 +138,24 @@ fn assert_same(bootstrap: &str, disturbed: &Site, reference: &Site, topic: &str,
     for (partition, (got, expected)) in disturbed.states(topic).iter().zip(reference.states(topic)).enumerate() {
         assert!(*got == expected, "what partition {partition} learned differs");
     }
+}
+
+/// The rows of a topic by the partition and offset of the events that they are of. Rows of one such partition must come in its
+/// order; those of several may come between each other as they like.
+fn in_order(topic: BTreeMap<i32, Vec<Seen>>) -> Vec<((String, i64), Seen)> {
+    let mut all = Vec::new();
+    for records in topic.into_values() {
+        let mut last: BTreeMap<String, i64> = BTreeMap::new();
+        for record in records {
+            let row: serde_json::Value = serde_json::from_slice(record.1.as_deref().unwrap()).unwrap();
+            let (partition, offset) = (row["partition"].as_str().unwrap().to_owned(), row["offset"].as_i64().unwrap());
+            let before = last.insert(partition.clone(), offset);
+            assert!(before.is_none_or(|before| before < offset), "{partition}: {offset} after {before:?}");
+            all.push(((partition, offset), record));
+        }
+    }
+    all.sort();
+    all
 }
 
 /// Every trace of the commit protocol that the processes left is one that the protocol allows.
@@ -293,6 +308,7 @@ fn when_the_broker_is_away_it_waits_and_goes_on_by_itself() {
     if broker.kill().is_err() {
         // Somebody else's broker is not ours to kill.
         child.kill().unwrap();
+        child.wait().unwrap();
         return;
     }
     std::thread::sleep(Duration::from_secs(5));

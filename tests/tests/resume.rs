@@ -93,7 +93,8 @@ fn interrupted_it_goes_on_and_finished_it_waits_for_more() {
     for place in [&plain, &stopped] {
         place.write_records("data/part-1.parquet", &more);
     }
-    assert_eq!(stopped.run(&["run", "meters.toml", "--quiet"]).code, Some(0));
+    let more = stopped.run(&["run", "meters.toml", "--quiet"]);
+    assert_eq!(more.code, Some(0), "{}", more.stderr);
     assert_eq!(plain.run(&["run", "meters.toml", "--quiet"]).code, Some(0));
     assert!(read_folder(&stopped.path("out")) == read_folder(&plain.path("out")), "the output differs");
 }

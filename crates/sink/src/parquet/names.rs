@@ -68,6 +68,12 @@ pub(super) fn is_unfinished(name: &str) -> bool {
     })
 }
 
+/// The tag in the name of a file in the making.
+pub(super) fn tag_of_unfinished(name: &str) -> Option<&str> {
+    let (complete, _) = name.strip_prefix('.')?.strip_suffix(UNFINISHED_SUFFIX)?.rsplit_once('.')?;
+    parse(complete).map(|(tag, _)| tag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

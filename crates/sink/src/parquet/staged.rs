@@ -135,8 +135,10 @@ impl StagedSink {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             // Another partition's tag may begin with this one's.
             let number = name.strip_prefix(&prefix).and_then(|rest| rest.split_once('.'));
-            let ours = number.is_some_and(|(number, _)| number.len() == 10 && number.parse::<u64>().is_ok());
-            if ours && !keep.contains(&path) {
+            let staged = number.is_some_and(|(number, _)| number.len() == 10 && number.parse::<u64>().is_ok());
+            // Files in the making of a process that was killed.
+            let left = names::is_unfinished(&name) && names::tag_of_unfinished(&name) == Some(&self.tag);
+            if (staged || left) && !keep.contains(&path) {
                 remove(&path)?;
             }
         }
