@@ -1,6 +1,11 @@
 //! A broker, topics, and reading back what is visible in them.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part; helpers of tests may panic")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test file uses a part; helpers of tests may panic"
+)]
 
 use std::collections::BTreeMap;
 use std::pin::pin;
