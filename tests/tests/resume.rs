@@ -80,7 +80,12 @@ fn interrupted_it_goes_on_and_finished_it_waits_for_more() {
     let more = events(ROWS + 500).slice(ROWS, 500);
     let stopped = place(PIPELINE);
     let run = stopped.command(&["run", "meters.toml", "--quiet"]).stdout(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(400));
+    // Rows are staged, so it is at work and hears signals.
+    let staged =
+        |place: &Workplace| place.path("out").is_dir() && hidden(place).iter().any(|name| name.ends_with(".arrow"));
+    while !staged(&stopped) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
     let interrupted = run.wait_with_output().unwrap();
     assert_eq!(interrupted.status.code(), Some(130));

@@ -1,5 +1,4 @@
 //! A broker comes up, survives being killed, and leaves nothing behind.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::net::TcpStream;
 
