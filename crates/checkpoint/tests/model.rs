@@ -4,7 +4,7 @@
 //! ledger and one whose rows are staged with checkpoints. Up to two processes run the same shard; each may crash between any two
 //! steps, lose the answer to a commit (which was done, or was not), fail to write a checkpoint, be stopped, or go on as a zombie
 //! after the other has taken over. Every state that can be reached is looked at once.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 

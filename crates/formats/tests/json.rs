@@ -1,4 +1,5 @@
 //! JSON payloads as rows.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 
