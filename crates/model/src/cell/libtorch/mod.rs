@@ -1,7 +1,7 @@
 //! The libtorch backend: the reference that every other one is held against.
 //!
 //! libtorch's CPU kernels give a row the same result in every batch only under conditions that depend on shape and processor.
-//! [`Batching`] names two that do, and [`TorchCell::new`] picks the first that holds, bit by bit, on the machine at hand for
+//! [`Batching`] names three that do, and [`TorchCell::new`] picks the first that holds, bit by bit, on the machine at hand for
 //! the shape in use. Window batches need neither: what they consist of is a function of the log.
 
 mod batch_invariance;
@@ -22,6 +22,8 @@ pub enum Batching {
     Padded,
     /// [`ROW_PADDING`] rows at a time: slower over many keys, for shapes where libtorch picks its kernel by the number of rows.
     Fixed,
+    /// One row at a time, always in the first place: slower still, for shapes where a row's place decides on some processors.
+    Alone,
 }
 
 /// A cell computed by libtorch on the CPU, on one thread.
@@ -44,8 +46,10 @@ impl TorchCell {
         let padded = Self::with_batching(shape, Batching::Padded);
         match batch_invariance::check(shape, Batching::Padded) {
             Err(ModelError::NotBatchInvariant { .. }) => {
-                batch_invariance::check(shape, Batching::Fixed)?;
-                Ok(Self::with_batching(shape, Batching::Fixed))
+                let fixed = batch_invariance::check(shape, Batching::Fixed).is_ok();
+                let batching = if fixed { Batching::Fixed } else { Batching::Alone };
+                batch_invariance::check(shape, batching)?;
+                Ok(Self::with_batching(shape, batching))
             }
             checked => checked.map(|()| padded),
         }
@@ -141,6 +145,7 @@ impl Cell for TorchCell {
         let rows = match self.batching {
             Batching::Padded => batch_invariance::ROWS_MAX,
             Batching::Fixed => ROW_PADDING,
+            Batching::Alone => 1,
         };
         let inputs = inputs.chunks(rows * self.shape.inputs);
         let states = states.chunks_mut(rows * self.shape.state_len());
