@@ -37,6 +37,64 @@ pub struct CheckpointConfig {
     #[serde(default = "retain_default")]
     #[schemars(range(min = 1))]
     pub retain: usize,
+
+    /// Where the state comes from that a partition begins with when nothing was committed for it yet: the newest checkpoint of
+    /// another pipeline, one that worked on history, for example. Left out: partitions begin with the state of no event.
+    #[serde(default)]
+    pub start_from: Option<StartFrom>,
+
+    /// What happens when a source whose partitions divide the keys has gained partitions, so that keys came to other ones than
+    /// before: a Kafka topic that was enlarged, for example.
+    #[serde(default)]
+    pub new_partitions: NewPartitions,
+}
+
+/// The checkpoint of another pipeline that partitions begin with.
+///
+/// Each operator begins with the state of the operator of the same name. What was learned is taken over whole: parameters,
+/// moments, statistics. What belongs to a key is taken over as `keys` says.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartFrom {
+    /// The name of the other pipeline.
+    pub pipeline: String,
+
+    /// Where it keeps its checkpoints, as its own `path` says. Left out: at the same place as this one.
+    #[serde(default)]
+    pub path: Option<String>,
+
+    /// Which of its partitions. Left out where it has one only.
+    #[serde(default)]
+    pub partition: Option<String>,
+
+    /// Which keys keep what belongs to them alone.
+    #[serde(default)]
+    pub keys: StartKeys,
+}
+
+/// Which keys keep what belongs to them alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartKeys {
+    /// Those whose events come to the partition, where the source knows that; all of them where it does not.
+    #[default]
+    Own,
+    /// All of them.
+    All,
+    /// None: every key begins cold, with what was learned.
+    None,
+}
+
+/// What happens when a source has gained partitions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NewPartitions {
+    /// The run stops and says so: `sluice checkpoint reshard` then gives the new partitions the state of those that their keys
+    /// come from.
+    #[default]
+    Refuse,
+    /// They begin with the state of no event.
+    Cold,
 }
 
 fn interval_ms_default() -> u64 {
@@ -60,6 +118,8 @@ impl CheckpointConfig {
             every_events: None,
             commit_interval_ms: commit_interval_ms_default(),
             retain: retain_default(),
+            start_from: None,
+            new_partitions: NewPartitions::default(),
         }
     }
 
@@ -68,14 +128,14 @@ impl CheckpointConfig {
     /// # Errors
     /// A [`ConfigError`] that names the setting.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.path.trim().is_empty() {
-            return Err(ConfigError::new("path", "it is empty").help("name a folder, or the URL of an object store"));
-        }
-        if let Ok(url) = url::Url::parse(&self.path)
-            && (!url.username().is_empty() || url.password().is_some())
-        {
-            return Err(ConfigError::new("path", "a URL with credentials in it ends up in logs")
-                .help("leave them out; they are taken from the environment"));
+        check_path("path", &self.path)?;
+        if let Some(start) = &self.start_from {
+            if start.pipeline.trim().is_empty() {
+                return Err(ConfigError::new("start_from.pipeline", "it is empty").help("name the other pipeline"));
+            }
+            if let Some(path) = &start.path {
+                check_path("start_from.path", path)?;
+            }
         }
         if self.interval_ms < INTERVAL_MS_MIN {
             return Err(ConfigError::new("interval_ms", format!("{} is too often", self.interval_ms))
@@ -94,6 +154,19 @@ impl CheckpointConfig {
         }
         Ok(())
     }
+}
+
+fn check_path(setting: &str, path: &str) -> Result<(), ConfigError> {
+    if path.trim().is_empty() {
+        return Err(ConfigError::new(setting, "it is empty").help("name a folder, or the URL of an object store"));
+    }
+    if let Ok(url) = url::Url::parse(path)
+        && (!url.username().is_empty() || url.password().is_some())
+    {
+        return Err(ConfigError::new(setting, "a URL with credentials in it ends up in logs")
+            .help("leave them out; they are taken from the environment"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

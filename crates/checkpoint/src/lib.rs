@@ -10,6 +10,8 @@
 //! <path>/<pipeline>/<partition>/<checkpoint>/manifest.json        written last: without it there is no checkpoint
 //! <path>/<pipeline>/<partition>/<checkpoint>/<component>.state    whole, or the difference to that of another checkpoint
 //! <path>/<pipeline>/<partition>/commits/<number>.json             only where the ledger is kept here
+//! <path>/<pipeline>/<partition>/seed/…                            as a checkpoint: what a new partition begins with
+//! <path>/<pipeline>/.layout/<source>/<number>.json                the partitions that a source had
 //! ```
 //! Every file is written under another name first, synchronised and then renamed (an object store does as much by itself), so a
 //! file is there whole or not at all. A manifest names the length and the hash (BLAKE3) of every other file, and a commit that
@@ -21,16 +23,18 @@ mod config;
 mod delta;
 mod error;
 mod file_ledger;
+mod layout;
 mod manifest;
 mod place;
 pub mod protocol;
+mod seed;
 mod shard_store;
 mod store;
 pub mod trace;
 
-pub use config::CheckpointConfig;
+pub use config::{CheckpointConfig, NewPartitions, StartFrom, StartKeys};
 pub use error::CheckpointError;
 pub use file_ledger::FileLedger;
 pub use manifest::About;
-pub use shard_store::{Checkpoint, ShardStore, Summary};
+pub use shard_store::{Checkpoint, Examined, ShardStore, Summary};
 pub use store::Store;

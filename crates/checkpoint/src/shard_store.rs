@@ -30,10 +30,12 @@ pub struct ShardStore {
     next_number: Option<u64>,
     /// The last whole state of each component.
     wholes: BTreeMap<String, Whole>,
+    /// A seed was read, and goes with the next pruning.
+    pub(crate) has_seed: bool,
 }
 
 #[derive(Clone)]
-struct Whole {
+pub(crate) struct Whole {
     base: Base,
     index: Index,
     bytes: usize,
@@ -48,6 +50,15 @@ pub struct Checkpoint {
     pub states: States,
     /// Whose states they are.
     pub about: About,
+}
+
+/// What became of one checkpoint, every byte of it looked at.
+#[derive(Debug)]
+pub struct Examined {
+    /// Its name.
+    pub name: String,
+    /// What it is; `None` where it was never completed, and so is no checkpoint.
+    pub found: Result<Option<Summary>, CheckpointError>,
 }
 
 /// A checkpoint as it is listed.
@@ -66,7 +77,13 @@ pub struct Summary {
 impl ShardStore {
     pub(crate) fn new(place: Place, folder: String, pipeline: String, partition: PartitionId, retain: usize) -> Self {
         let (line, next_number, wholes) = (None, None, BTreeMap::new());
-        Self { place, folder, pipeline, partition, retain, line, next_number, wholes }
+        Self { place, folder, pipeline, partition, retain, line, next_number, wholes, has_seed: false }
+    }
+
+    /// The same place, as if nothing had been read or written yet.
+    pub(crate) fn without_history(&self) -> Self {
+        let (line, next_number, wholes) = (None, None, BTreeMap::new());
+        Self { line, next_number, wholes, ..self.clone() }
     }
 
     /// The partition whose checkpoints they are.
@@ -119,7 +136,7 @@ impl ShardStore {
         }
     }
 
-    fn write_files(
+    pub(crate) fn write_files(
         &mut self,
         name: &str,
         position: Offset,
@@ -229,15 +246,55 @@ impl ShardStore {
             let (Ok(reference), Ok(manifest)) = (self.reference_of(&name), self.manifest(&name, None)) else {
                 continue;
             };
-            let is_delta = manifest.bases().next().is_some();
-            all.push(Summary {
-                reference,
-                size_bytes: manifest.states.values().map(|file| file.bytes).sum(),
-                is_delta,
-                about: manifest.about,
-            });
+            all.push(summary(reference, manifest));
         }
         Ok(all)
+    }
+
+    /// Reads and verifies every checkpoint, complete or not, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn examine(&self) -> Result<Vec<Examined>, CheckpointError> {
+        let look = |name: String| {
+            let found = match self.reference_of(&name) {
+                Err(CheckpointError::Missing { .. }) => Ok(None),
+                Err(error) => Err(error),
+                Ok(reference) => {
+                    let whole = self.without_history().read(&reference);
+                    whole.and_then(|_| Ok(Some(summary(reference, self.manifest(&name, None)?))))
+                }
+            };
+            Examined { name, found }
+        };
+        Ok(self.names()?.iter().map(ToString::to_string).map(look).collect())
+    }
+
+    /// The newest checkpoint that is intact; `None` where there is none.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn newest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        let mut own = self.without_history();
+        for name in self.names()?.iter().rev() {
+            let read = self.reference_of(&name.to_string()).and_then(|reference| own.read(&reference));
+            if let Ok(checkpoint) = read {
+                return Ok(Some(checkpoint));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes every checkpoint that was written after this one: the shard went back to it.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn forget_after(&mut self, reference: &CheckpointRef) -> Result<(), CheckpointError> {
+        let Some(kept) = Name::of(reference) else { return Ok(()) };
+        for name in self.names()?.iter().filter(|name| name.number > kept.number) {
+            self.remove_folder(&name.to_string(), MANIFEST)?;
+        }
+        Ok(())
     }
 
     /// The checkpoint called `name`, as its manifest stands.
@@ -264,7 +321,7 @@ impl ShardStore {
     ///
     /// # Errors
     /// When something cannot be removed.
-    pub fn prune(&self, keep: &CheckpointRef) -> Result<(), CheckpointError> {
+    pub fn prune(&mut self, keep: &CheckpointRef) -> Result<(), CheckpointError> {
         let Some(kept) = Name::of(keep) else { return Ok(()) };
         let names = self.names()?;
         let older: Vec<&Name> = names.iter().filter(|name| name.number < kept.number).collect();
@@ -281,8 +338,12 @@ impl ShardStore {
         for name in older {
             let name = name.to_string();
             if !needed.contains(&name) && !self.wholes.values().any(|whole| whole.base.checkpoint == name) {
-                self.place.remove_all(&self.path(&name), MANIFEST)?;
+                self.remove_folder(&name, MANIFEST)?;
             }
+        }
+        if self.has_seed {
+            // The shard has begun, so it is never needed again.
+            self.remove_seed()?;
         }
         Ok(())
     }
@@ -294,9 +355,14 @@ impl ShardStore {
     pub fn forget(&mut self) -> Result<(), CheckpointError> {
         (self.line, self.next_number, self.wholes) = (None, None, BTreeMap::new());
         for name in self.names()? {
-            self.place.remove_all(&self.path(&name.to_string()), MANIFEST)?;
+            self.remove_folder(&name.to_string(), MANIFEST)?;
         }
-        self.place.remove_all(&format!("{}/commits", self.folder), "")
+        self.remove_seed()?;
+        self.remove_folder("commits", "")
+    }
+
+    pub(crate) fn remove_folder(&self, name: &str, first: &str) -> Result<(), CheckpointError> {
+        self.place.remove_all(&self.path(name), first)
     }
 
     fn names(&self) -> Result<Vec<Name>, CheckpointError> {
@@ -312,7 +378,7 @@ impl ShardStore {
         format!("{}/{MANIFEST}", self.path(name))
     }
 
-    fn manifest(&self, name: &str, hash: Option<&str>) -> Result<Manifest, CheckpointError> {
+    pub(crate) fn manifest(&self, name: &str, hash: Option<&str>) -> Result<Manifest, CheckpointError> {
         let file = self.manifest_path(name);
         let bytes = self.place.read(&file)?;
         if hash.is_some_and(|hash| hash != hashed(&bytes)) {
@@ -329,7 +395,7 @@ impl ShardStore {
     }
 
     /// The state in a file, and the whole one that it is, or is a difference to.
-    fn state(&self, name: &str, file: &StateFile) -> Result<(Vec<u8>, Whole), CheckpointError> {
+    pub(crate) fn state(&self, name: &str, file: &StateFile) -> Result<(Vec<u8>, Whole), CheckpointError> {
         let path = format!("{}/{}", self.path(name), file.file);
         let bytes = self.verified(&path, &file.blake3)?;
         let Some(base) = &file.base else {
@@ -361,6 +427,12 @@ impl ShardStore {
         let message = "its hash is not the one in the manifest".to_owned();
         Err(CheckpointError::Damaged { file: path.to_owned(), message })
     }
+}
+
+fn summary(reference: CheckpointRef, manifest: Manifest) -> Summary {
+    let is_delta = manifest.bases().next().is_some();
+    let size_bytes = manifest.states.values().map(|file| file.bytes).sum();
+    Summary { reference, size_bytes, is_delta, about: manifest.about }
 }
 
 fn short_id() -> String {

@@ -31,7 +31,17 @@ impl Store {
     /// When they cannot be listed.
     pub fn shards(&self) -> Result<Vec<PartitionId>, CheckpointError> {
         let (folders, _) = self.place.list(&self.pipeline)?;
-        Ok(folders.iter().filter_map(|name| decoded(name)).map(PartitionId::new).collect())
+        let of_partition = |folder: &String| decoded(folder).filter(|name| encoded(name) == *folder);
+        Ok(folders.iter().filter_map(of_partition).map(PartitionId::new).collect())
+    }
+
+    /// The name of the pipeline.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The checkpoints of one shard.

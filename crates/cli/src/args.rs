@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     Check(CheckArgs),
     Components(ComponentsArgs),
+    #[command(subcommand)]
+    Checkpoint(CheckpointCommand),
     Produce(ProduceArgs),
 }
 
@@ -102,6 +104,68 @@ pub(crate) struct ComponentsArgs {
     /// Prints the JSON schemas of the settings instead
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Lists, shows, verifies and moves the checkpoints of a pipeline
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckpointCommand {
+    /// Lists all checkpoints, oldest first
+    ///
+    /// Asks nobody but the place that `[checkpoint]` names.
+    List(CheckpointsArgs),
+    /// Shows what a checkpoint holds: what made it, its files, and every tensor with its shape
+    Show(ShowArgs),
+    /// Reads every byte of every checkpoint and holds it against its hashes; exit code 1 if one is damaged
+    Verify(CheckpointsArgs),
+    /// Lets a partition go back to an earlier checkpoint
+    ///
+    /// The next run goes on from there. Events since then are worked on, and their results written, once more; newer checkpoints
+    /// are removed. Stop the pipeline first: a process that runs the partition is fenced.
+    Rewind(RewindArgs),
+    /// Gives partitions that a topic has gained the state of those that their keys came to before
+    ///
+    /// Each new partition begins with a copy of what was learned, and keeps the states of its own keys. Let the pipeline
+    /// work on everything that was written before the topic was enlarged, stop it, and then run this.
+    Reshard(ReshardArgs),
+}
+
+/// The checkpoints of a pipeline.
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointsArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Of this partition alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) partition: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The partition
+    pub(crate) partition: String,
+    /// The checkpoint, as `list` names it [default: the newest]
+    pub(crate) checkpoint: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RewindArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The partition
+    pub(crate) partition: String,
+    /// The checkpoint, as `list` names it
+    pub(crate) checkpoint: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReshardArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Lets partitions begin cold whose keys came to several others, instead of refusing
+    #[arg(long)]
+    pub(crate) cold: bool,
 }
 
 /// Feeds a Kafka topic from Parquet files

@@ -56,6 +56,11 @@ impl Failure {
         Self { ending: Ending::Failed, message: Some(message) }
     }
 
+    /// Something failed while running.
+    pub(crate) fn failed_by(error: &dyn Error) -> Self {
+        Self::failed(flatten(error))
+    }
+
     /// Nothing to say.
     pub(crate) fn quiet(ending: Ending) -> Self {
         Self { ending, message: None }
@@ -78,7 +83,7 @@ impl Failure {
 }
 
 /// An error and its causes as one paragraph: each said once, what to do about it at the end.
-fn flatten(error: &dyn Error) -> String {
+pub(crate) fn flatten(error: &dyn Error) -> String {
     let (mut message, mut helps) = split_help(&error.to_string());
     let mut cause = error.source();
     while let Some(error) = cause {

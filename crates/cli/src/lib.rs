@@ -25,6 +25,7 @@
 
 mod args;
 mod check;
+mod checkpoint;
 mod components;
 mod console;
 mod failure;
@@ -102,6 +103,7 @@ fn dispatch(
         Command::Run(args) => run::run(&args, &registry, console),
         Command::Check(args) => check::check(&args, &registry, console),
         Command::Components(args) => components::components(&args, &registry, console),
+        Command::Checkpoint(command) => checkpoint::checkpoint(&command, &registry, console),
         Command::Produce(args) => produce::produce(&args, registry, console),
     }
 }

@@ -55,7 +55,7 @@ pub use registry::{ComponentInfo, ComponentKind, Registry, RegistryError};
 pub use rejected::Rejected;
 pub use roles::Roles;
 pub use sink::{Delivery, Sink, SinkConfig, SinkFactory};
-pub use snapshot::{SnapshotError, SnapshotReader, SnapshotWriter};
+pub use snapshot::{SnapshotEntry, SnapshotError, SnapshotReader, SnapshotWriter};
 pub use source::{Progress, Reader, Source, SourceConfig};
 
 use crate::shared::Shared;

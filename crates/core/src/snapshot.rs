@@ -200,6 +200,19 @@ pub struct SnapshotReader<'a> {
     prefix: String,
 }
 
+/// One entry of a snapshot, for whoever wants to show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotEntry {
+    /// Its full name.
+    pub name: String,
+    /// The type of its numbers, such as `F32`.
+    pub dtype: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its size.
+    pub size_bytes: usize,
+}
+
 macro_rules! read_numbers {
     ($(#[$doc:meta])* $name:ident, $type:ty, $dtype:ident) => {
         $(#[$doc])*
@@ -290,6 +303,23 @@ impl<'a> SnapshotReader<'a> {
     /// When there is no such entry.
     pub fn shape(&self, name: &str) -> Result<Vec<usize>, SnapshotError> {
         Ok(self.find(name)?.shape().to_vec())
+    }
+
+    /// Every entry by its full name, with its type, its shape and its size in bytes; sorted by name.
+    pub fn entries(&self) -> Vec<SnapshotEntry> {
+        let mut all: Vec<SnapshotEntry> = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| name.starts_with(&self.prefix))
+            .map(|(name, view)| SnapshotEntry {
+                name: name.to_owned(),
+                dtype: format!("{:?}", view.dtype()),
+                shape: view.shape().to_vec(),
+                size_bytes: view.data().len(),
+            })
+            .collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
     }
 
     fn find(&self, name: &str) -> Result<TensorView<'_>, SnapshotError> {

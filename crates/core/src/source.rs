@@ -34,13 +34,26 @@ pub trait Source: Send {
     }
 
     /// Where the position of a partition is committed, where the source's own system keeps positions; `None` unless
-    /// overridden.
+    /// overridden. Asked for before [`Source::membership`] too, by tools that move positions while nothing runs.
     ///
     /// # Errors
     /// When the ledger is not to be had.
     fn ledger(&mut self, partition: &PartitionId) -> Result<Option<Box<dyn Ledger>>, BoxError> {
         let _ = partition;
         Ok(None)
+    }
+
+    /// Whether the events of a key come to `partition`, where that follows from the key; `None` unless overridden.
+    fn routes(&self, partition: &PartitionId, key: Option<&str>) -> Option<bool> {
+        let _ = (partition, key);
+        None
+    }
+
+    /// To which partitions the keys that now come to `partition` came when there were only those of `before`. By default, and
+    /// of a partition that shares its keys with no other, none.
+    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
+        let _ = (partition, before);
+        Vec::new()
     }
 
     /// Whether it has no end: events come in for as long as somebody reads. Not so unless overridden.

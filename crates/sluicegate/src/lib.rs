@@ -91,6 +91,7 @@
 mod built_in;
 
 pub use built_in::default_registry;
+pub use sluicegate_checkpoint as checkpoint;
 pub use sluicegate_core::*;
 pub use sluicegate_stream::{
     CancellationToken, ElementStreamExt, Pipeline, PipelineError, PipelineSpec, RunOptions, RunReport, StreamError,

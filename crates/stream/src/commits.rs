@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sluicegate_checkpoint::{About, CheckpointConfig, ShardStore, Store};
-use sluicegate_core::PartitionId;
+use sluicegate_checkpoint::{About, CheckpointConfig, NewPartitions, ShardStore, StartFrom, Store};
+use sluicegate_core::{BoxError, Ledger, PartitionId, ShardContext, SinkFactory, Source};
 
 use crate::marks::Cadence;
 
@@ -16,6 +16,8 @@ const COMMIT_EVERY_DEFAULT: Duration = Duration::from_millis(500);
 pub(crate) struct Commits {
     /// The place and the settings; `None` where the pipeline keeps no checkpoints.
     pub(crate) store: Option<(Store, CheckpointConfig)>,
+    /// Where partitions begin whose keys and parameters come from another pipeline, and the settings.
+    pub(crate) start_from: Option<(Store, StartFrom)>,
     pub(crate) about: About,
     /// What was committed before is left behind on purpose.
     pub(crate) begin_anew: bool,
@@ -28,6 +30,11 @@ impl Commits {
         self.store.as_ref().map(|(store, _)| store.shard(partition))
     }
 
+    /// What happens when a source has gained partitions.
+    pub(crate) fn new_partitions(&self) -> NewPartitions {
+        self.store.as_ref().map(|(_, config)| config.new_partitions).unwrap_or_default()
+    }
+
     /// When barriers come to shards whose positions are committed apart from checkpoints, or with them.
     pub(crate) fn cadence(&self, apart: bool) -> Cadence {
         let config = self.store.as_ref().map(|(_, config)| config);
@@ -38,5 +45,34 @@ impl Commits {
             checkpoint_every: config.map(|config| Duration::from_millis(config.interval_ms)),
             checkpoint_rows: config.and_then(|config| config.every_events),
         }
+    }
+}
+
+/// Where a shard's position is committed.
+pub(crate) struct Ledgered {
+    pub(crate) ledger: Box<dyn Ledger>,
+    /// Positions are committed apart from checkpoints.
+    pub(crate) apart: bool,
+}
+
+impl Ledgered {
+    /// With the source, or else with the first of the sinks that can, or else with the checkpoints; `None` where nothing is.
+    pub(crate) fn of<'a>(
+        source: &mut dyn Source,
+        sinks: impl IntoIterator<Item = (&'a str, &'a dyn SinkFactory)>,
+        store: Option<&ShardStore>,
+        partition: &PartitionId,
+        context: impl Fn(&str) -> ShardContext,
+    ) -> Result<Option<Self>, BoxError> {
+        if let Some(ledger) = source.ledger(partition)? {
+            return Ok(Some(Self { ledger, apart: true }));
+        }
+        let Some(store) = store else { return Ok(None) };
+        for (name, factory) in sinks {
+            if let Some(ledger) = factory.ledger(&context(name).keeps_checkpoints(true))? {
+                return Ok(Some(Self { ledger, apart: true }));
+            }
+        }
+        Ok(Some(Self { ledger: Box::new(store.ledger()), apart: false }))
     }
 }

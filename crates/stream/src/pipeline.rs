@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use sluicegate_checkpoint::{About, CheckpointConfig, CheckpointError, Store};
+use sluicegate_checkpoint::{About, CheckpointConfig, CheckpointError, StartFrom, Store};
 use sluicegate_core::config::{Document, LocatedError, Override, Table};
 use sluicegate_core::{
     ComponentKind, ConfigError, OperatorFactory, PartitionId, PipelineContext, Placement, Registry, Rejected,
@@ -61,6 +61,20 @@ pub(crate) struct Tree {
 pub(crate) enum Consumer {
     Operator { name: String, factory: Arc<dyn OperatorFactory>, consumers: Arc<[Consumer]> },
     Sink { name: String, factory: Arc<dyn SinkFactory> },
+}
+
+/// Every sink that some consumers lead to, by name.
+pub(crate) fn sinks_of<'a>(consumers: impl IntoIterator<Item = &'a Consumer>) -> Vec<(&'a str, &'a dyn SinkFactory)> {
+    let mut found = Vec::new();
+    let mut open: Vec<&Consumer> = consumers.into_iter().collect();
+    while let Some(consumer) = open.pop() {
+        match consumer {
+            Consumer::Operator { consumers, .. } => open.extend(consumers.iter()),
+            Consumer::Sink { name, factory } => found.push((name.as_str(), &**factory)),
+        }
+    }
+    found.sort_by_key(|(name, _)| *name);
+    found
 }
 
 impl Pipeline {
@@ -119,6 +133,14 @@ impl Pipeline {
     pub fn store(&self) -> Result<Option<Store>, CheckpointError> {
         let open = |config: &CheckpointConfig| Store::open(config, &self.base_dir, &self.name);
         self.checkpoint.as_ref().map(open).transpose()
+    }
+
+    /// Those of the pipeline that partitions begin with, as `start_from` says, if it says so.
+    pub(crate) fn start_from(&self) -> Result<Option<(Store, StartFrom)>, CheckpointError> {
+        let Some(config) = &self.checkpoint else { return Ok(None) };
+        let Some(start) = &config.start_from else { return Ok(None) };
+        let place = CheckpointConfig::new(start.path.as_ref().unwrap_or(&config.path));
+        Ok(Some((Store::open(&place, &self.base_dir, &start.pipeline)?, start.clone())))
     }
 
     /// The pipeline's name.

@@ -51,12 +51,26 @@ impl Plant {
     }
 }
 
+/// The states that a shard begins with which has not committed anything yet.
+pub(crate) struct Warm {
+    pub(crate) states: States,
+    /// Where they come from.
+    pub(crate) from: String,
+    /// Which keys stay.
+    pub(crate) keeps: Keeps,
+}
+
+/// Says which keys stay; `None` stands for rows without one.
+pub(crate) type Keeps = Arc<dyn Fn(Option<&str>) -> bool + Send + Sync>;
+
 /// Where the state of a component comes from.
 enum Origin {
     /// It begins with none.
     Nothing,
     /// The same, and the state it begins with is wanted.
     Fresh,
+    /// Operators begin with these, and the states they begin with are wanted.
+    Warm(Warm),
     /// A checkpoint.
     Checkpoint(States),
 }
@@ -81,6 +95,11 @@ impl<'a> Planter<'a> {
     /// Instances of a shard that keeps checkpoints: with the states of one, or from the beginning.
     pub(crate) fn with_states(shard: &'a Shard, sinks: &'a TaskTracker, states: Option<States>) -> Self {
         Self::with(shard, sinks, true, states.map_or(Origin::Fresh, Origin::Checkpoint))
+    }
+
+    /// Instances of a shard that has committed nothing yet, whose operators begin with what others learned.
+    pub(crate) fn warm(shard: &'a Shard, sinks: &'a TaskTracker, warm: Warm) -> Self {
+        Self::with(shard, sinks, true, Origin::Warm(warm))
     }
 
     fn with(shard: &'a Shard, sinks: &'a TaskTracker, keeps_checkpoints: bool, origin: Origin) -> Self {
@@ -150,7 +169,7 @@ impl<'a> Planter<'a> {
         let sink = SinkWriter::start_metered(open, &shard, self.sinks, meter, staged)?;
         match &mut self.origin {
             Origin::Nothing => {}
-            Origin::Fresh => {
+            Origin::Fresh | Origin::Warm(_) => {
                 if let Some(state) = sink.handle().first_state().await? {
                     self.first_states.insert(name.to_owned(), state);
                 }
@@ -176,6 +195,16 @@ impl<'a> Planter<'a> {
         let state = match &mut self.origin {
             Origin::Nothing => Begin::Plain,
             Origin::Fresh => Begin::Written,
+            Origin::Warm(warm) => match warm.states.remove(name) {
+                Some(state) => Begin::Warm(state, Arc::clone(&warm.keeps)),
+                None => {
+                    let message = format!(
+                        "{} holds no state that operator `{name}` could begin with; give the operator the name that it has there, or leave `start_from` out",
+                        warm.from
+                    );
+                    return Err(self.mismatch(message));
+                }
+            },
             Origin::Checkpoint(states) => match states.remove(name) {
                 Some(state) => Begin::Restored(state),
                 None => {
@@ -228,6 +257,8 @@ enum Begin {
     Plain,
     /// Its first state is written down.
     Written,
+    /// The same, after it was put into this state, less some keys.
+    Warm(Vec<u8>, Keeps),
     Restored(Vec<u8>),
 }
 
@@ -238,6 +269,11 @@ fn build(factory: &dyn OperatorFactory, shard: &ShardContext, begin: Begin) -> R
     let first = match begin {
         Begin::Plain => None,
         Begin::Written => Some(snapshot_of(&*operator)?),
+        Begin::Warm(state, keeps) => {
+            operator.restore(&SnapshotReader::parse(&state)?)?;
+            operator.retain_keys(&*keeps)?;
+            Some(snapshot_of(&*operator)?)
+        }
         Begin::Restored(state) => {
             operator.restore(&SnapshotReader::parse(&state)?)?;
             None

@@ -14,6 +14,7 @@ use crate::marks::{Marks, Signals};
 use crate::plant::{Plant, Planter};
 use crate::shard::{Recovery, Shard};
 use crate::shard_metrics::ShardMetrics;
+use crate::warm::Begins;
 
 impl Shard {
     /// Takes the shard over, puts its newest state back and opens it where that was taken.
@@ -36,7 +37,12 @@ impl Shard {
                 Action::TakeOver => take_over(books, anew).await?,
                 Action::Restore(reference) => Answer::Event(restore(books, reference, &mut states).await?),
                 Action::Open { from, suppress_until } => {
-                    let planted = self.open(books, apart, sinks, signals, states.take(), from, suppress_until).await?;
+                    let begins = match (states.take(), from) {
+                        (Some(states), _) => Begins::Again(states),
+                        (None, None) if books.store.is_some() => self.beginning(books, anew).await?,
+                        (None, _) => Begins::Cold,
+                    };
+                    let planted = self.open(books, apart, sinks, signals, begins, from, suppress_until).await?;
                     let opened = planted.opened;
                     plant = Some(planted);
                     Answer::Event(Event::Opened(opened))
@@ -81,13 +87,15 @@ impl Shard {
         apart: bool,
         sinks: &TaskTracker,
         signals: &Arc<Signals>,
-        states: Option<States>,
+        begins: Begins,
         from: Option<Offset>,
         suppress_until: Offset,
     ) -> Result<Plant, StreamError> {
-        let planter = match books.store {
-            Some(_) => Planter::with_states(self, sinks, states),
-            None => Planter::new(self, sinks),
+        let planter = match (&books.store, begins) {
+            (None, _) => Planter::new(self, sinks),
+            (Some(_), Begins::Cold) => Planter::with_states(self, sinks, None),
+            (Some(_), Begins::Warm(warm)) => Planter::warm(self, sinks, warm),
+            (Some(_), Begins::Again(states)) => Planter::with_states(self, sinks, Some(states)),
         };
         let committed = books.protocol.committed();
         let ended = committed.filter(|commit| commit.ended).map(|commit| commit.position);

@@ -144,10 +144,12 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(pipeline: Pipeline, options: RunOptions, workers: &'a Workers) -> Result<Self, StreamError> {
-        let store = pipeline.store().map_err(|error| StreamError::Checkpoints { source: Arc::new(error) })?;
+        let unusable = |error| StreamError::Checkpoints { source: Arc::new(error) };
+        let store = pipeline.store().map_err(unusable)?;
         let commits = Commits {
             about: pipeline.about(),
             store: store.zip(pipeline.checkpoint.clone()),
+            start_from: pipeline.start_from().map_err(unusable)?,
             begin_anew: options.begin_anew,
             trace: options.protocol_trace.clone(),
         };
@@ -228,6 +230,7 @@ impl<'a> Run<'a> {
             source_name: tree.name.clone(),
             source: Arc::clone(&tree.source),
             partition: key.1.clone(),
+            siblings: Arc::clone(&tree.partitions),
             consumers: Arc::clone(&tree.consumers),
             letters: self.letters.clone(),
             commits: self.commits.clone(),

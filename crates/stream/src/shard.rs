@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::StreamError;
-use crate::commits::Commits;
+use crate::commits::{Commits, Ledgered};
 use crate::coordinator::{Books, Coordinator, Verdict};
 use crate::gate::Gate;
 use crate::marks::Signals;
-use crate::pipeline::Consumer;
+use crate::pipeline::{Consumer, sinks_of};
 use crate::plant::{Plant, Planter};
 use crate::reader::HowEnded;
 use crate::report::ComponentRows;
@@ -34,6 +34,8 @@ pub(crate) struct Shard {
     pub(crate) source_name: String,
     pub(crate) source: Arc<Mutex<Box<dyn Source>>>,
     pub(crate) partition: PartitionId,
+    /// All partitions that the source had when it was connected.
+    pub(crate) siblings: Arc<[PartitionId]>,
     pub(crate) consumers: Arc<[Consumer]>,
     /// The sink that takes dead letters.
     pub(crate) letters: Option<Consumer>,
@@ -52,17 +54,13 @@ pub(crate) struct Outcome {
     pub(crate) rows: Vec<ComponentRows>,
 }
 
+/// Used on threads that may block.
+type SharedLedger = Arc<Mutex<Box<dyn Ledger>>>;
+
 /// How one attempt went.
 enum Attempt {
     Over(Outcome),
     Again(String),
-}
-
-/// Where a shard's position is committed.
-struct Ledgered {
-    ledger: Arc<Mutex<Box<dyn Ledger>>>,
-    /// Positions are committed apart from checkpoints.
-    apart: bool,
 }
 
 /// How recovery went.
@@ -101,13 +99,13 @@ impl Shard {
 
     /// Runs the shard as often as it takes until it is done.
     async fn attempts(&self, sinks: &TaskTracker, metrics: &ShardMetrics) -> Result<Outcome, StreamError> {
-        let ledger = self.ledger()?;
+        let ledger = self.ledger(metrics)?;
         let mut fruitless = 0;
         for attempt in 0.. {
             let before = metrics.commits();
             let result = match &ledger {
                 None => self.flow(sinks).await.map(Attempt::Over),
-                Some(ledger) => self.committed_flow(sinks, ledger, attempt, metrics).await,
+                Some((ledger, apart)) => self.committed_flow(sinks, ledger, *apart, attempt, metrics).await,
             };
             // The next attempt must not meet a sink of this one.
             sinks.close();
@@ -138,37 +136,13 @@ impl Shard {
         Err(metrics.cut_off())
     }
 
-    /// Where the shard's position is committed: with its source, or else with the first sink that can, or else with its
-    /// checkpoints; `None` where nothing is.
-    fn ledger(&self) -> Result<Option<Ledgered>, StreamError> {
-        let shared = |ledger, apart| Some(Ledgered { ledger: Arc::new(Mutex::new(ledger)), apart });
-        let metrics = ShardMetrics::new(&self.metrics, &self.source_name, &self.partition);
-        let failed = |error| metrics.failed("it cannot be taken over", error);
-        let of_source = self.source.lock().unwrap_or_else(PoisonError::into_inner).ledger(&self.partition);
-        if let Some(ledger) = of_source.map_err(failed)? {
-            return Ok(shared(ledger, true));
-        }
-        let Some(store) = self.commits.shard_store(&self.partition) else { return Ok(None) };
-        for (name, factory) in self.sinks() {
-            let context = self.context(name).keeps_checkpoints(true);
-            if let Some(ledger) = factory.ledger(&context).map_err(failed)? {
-                return Ok(shared(ledger, true));
-            }
-        }
-        Ok(shared(Box::new(store.ledger()), false))
-    }
-
-    fn sinks(&self) -> Vec<(&str, &Arc<dyn sluicegate_core::SinkFactory>)> {
-        let mut found = Vec::new();
-        let mut open: Vec<&Consumer> = self.consumers.iter().chain(&self.letters).collect();
-        while let Some(consumer) = open.pop() {
-            match consumer {
-                Consumer::Operator { consumers, .. } => open.extend(consumers.iter()),
-                Consumer::Sink { name, factory } => found.push((name.as_str(), factory)),
-            }
-        }
-        found.sort_by_key(|(name, _)| *name);
-        found
+    fn ledger(&self, metrics: &ShardMetrics) -> Result<Option<(SharedLedger, bool)>, StreamError> {
+        let store = self.commits.shard_store(&self.partition);
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let sinks = sinks_of(self.consumers.iter().chain(&self.letters));
+        let found = Ledgered::of(&mut **source, sinks, store.as_ref(), &self.partition, |name| self.context(name));
+        let found = found.map_err(|error| metrics.failed("it cannot be taken over", error))?;
+        Ok(found.map(|Ledgered { ledger, apart }| (Arc::new(Mutex::new(ledger)), apart)))
     }
 
     /// Runs without commits: once through, and done.
@@ -197,23 +171,23 @@ impl Shard {
     async fn committed_flow(
         &self,
         sinks: &TaskTracker,
-        ledger: &Ledgered,
+        ledger: &SharedLedger,
+        apart: bool,
         attempt: u64,
         metrics: &ShardMetrics,
     ) -> Result<Attempt, StreamError> {
         let store = self.commits.shard_store(&self.partition).map(|store| Arc::new(Mutex::new(store)));
-        let staged =
-            |(_, factory): &(&str, &Arc<dyn sluicegate_core::SinkFactory>)| factory.delivery() == Delivery::Staged;
+        let mut sink_types = sinks_of(self.consumers.iter().chain(&self.letters)).into_iter();
         let rules = Rules {
-            commits_apart: ledger.apart,
+            commits_apart: apart,
             keeps_checkpoints: store.is_some(),
-            has_staged: store.is_some() && self.sinks().iter().any(staged),
+            has_staged: store.is_some() && sink_types.any(|(_, factory)| factory.delivery() == Delivery::Staged),
             begin_anew: false,
         };
         let trace = self.commits.trace.as_deref();
         let mut books = Books {
             protocol: Protocol::new(rules),
-            ledger: Arc::clone(&ledger.ledger),
+            ledger: Arc::clone(ledger),
             store,
             about: self.commits.about.clone(),
             metrics: metrics.clone(),
@@ -225,7 +199,7 @@ impl Shard {
         let recovered = tokio::select! {
             biased;
             () = self.cancel.cancelled() => Recovery::Cancelled,
-            recovered = self.recover(&mut books, ledger.apart, sinks, &signals, anew) => recovered?,
+            recovered = self.recover(&mut books, apart, sinks, &signals, anew) => recovered?,
         };
         let plant = match recovered {
             Recovery::Ready(plant) => plant,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::{ConfigError, PipelineContext, Source, SourceConfig};
 use sluicegate_formats::{FieldType, Format, FormatConfig};
-use sluicegate_kafka::{Connection, GroupSettings, Transactions, cluster_id, partitions_of};
+use sluicegate_kafka::{Connection, GroupSettings, Partitioner, Transactions, cluster_id, partitions_of};
 
 use super::columns::Columns;
 use super::position::{KafkaStart, KafkaStop};
@@ -24,8 +24,8 @@ const BUFFER_BYTES_MAX_MIN: usize = 1 << 16;
 ///
 /// Each partition of a topic is a partition of the pipeline, called `<topic>-<number>`, with its own models: **partitions are
 /// models**. Processes that run the same pipeline share the partitions out among them; when one is handed over, its state is
-/// found through the checkpoints, so `[checkpoint]` must name a place that all of them reach. A partition that a topic gains
-/// while the pipeline runs is assigned like any other, and its models start cold.
+/// found through the checkpoints, so `[checkpoint]` must name a place that all of them reach. When a topic gains partitions, keys
+/// move: the run stops then, and says what to do (`new_partitions` of `[checkpoint]`).
 ///
 /// Positions are committed in the group, in transactions, with a note of the checkpoint that goes with them. Only committed
 /// records are read. The group must be this pipeline's own.
@@ -67,6 +67,12 @@ pub struct KafkaConfig {
     /// The column with the key: text, an integer or a boolean. Without it all rows of a partition belong together.
     #[serde(default)]
     pub key: Option<String>,
+
+    /// How those who write the topic choose the partition of a key. Needed only where states move between partitions: where
+    /// `start_from` of `[checkpoint]` is given, or the topic is enlarged. The text of the column `key` must then be what they
+    /// write as a record's key.
+    #[serde(default)]
+    pub partitioner: Partitioner,
 
     /// Where a partition is read from that no run has committed a position of.
     #[serde(default)]
@@ -226,7 +232,7 @@ impl SourceConfig for KafkaConfig {
                 linger: Duration::from_millis(self.linger_ms),
             },
             pipeline.name.clone(),
-            partitions,
+            (partitions, self.partitioner),
             transactions,
             (Duration::from_millis(self.transaction_timeout_ms), Duration::from_millis(self.retry_ms)),
         )))

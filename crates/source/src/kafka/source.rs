@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use sluicegate_core::{BoxError, Change, Ledger, Membership, Offset, PartitionId, Reader, Source};
-use sluicegate_kafka::{Group, GroupChange, GroupSettings, LedgerSpec, Member, Transactions};
+use sluicegate_kafka::{
+    Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions, partition_of,
+};
 
 use super::columns::Columns;
 use super::position::{KafkaStart, KafkaStop};
@@ -36,6 +38,7 @@ pub(super) struct KafkaSource {
     pipeline: String,
     /// Those there were when the source was connected.
     partitions: Vec<(String, i32)>,
+    partitioner: Partitioner,
     transactions: Arc<Transactions>,
     /// Of a transaction, and of waiting for a broker.
     times: (Duration, Duration),
@@ -47,11 +50,16 @@ impl KafkaSource {
         settings: GroupSettings,
         reading: Reading,
         pipeline: String,
-        partitions: Vec<(String, i32)>,
+        (partitions, partitioner): (Vec<(String, i32)>, Partitioner),
         transactions: Arc<Transactions>,
         times: (Duration, Duration),
     ) -> Self {
-        Self { settings, reading, pipeline, partitions, transactions, times, group: None }
+        Self { settings, reading, pipeline, partitions, partitioner, transactions, times, group: None }
+    }
+
+    /// How many partitions a topic has.
+    fn count_of(&self, topic: &str) -> usize {
+        self.partitions.iter().filter(|(of, _)| of == topic).count()
     }
 
     fn group(&self) -> Result<&Group, SourceError> {
@@ -90,6 +98,30 @@ impl Source for KafkaSource {
         true
     }
 
+    fn routes(&self, partition: &PartitionId, key: Option<&str>) -> Option<bool> {
+        let (topic, number) = parse(partition).ok()?;
+        let count = u32::try_from(self.count_of(&topic)).ok()?;
+        let goes_to = partition_of(self.partitioner, key.map(str::as_bytes), count)?;
+        Some(i64::from(goes_to) == i64::from(number))
+    }
+
+    /// A partitioner takes the hash of a key modulo the number of partitions, so keys of one partition came from one before
+    /// where the number was multiplied, and from any otherwise.
+    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
+        let Ok((topic, number)) = parse(partition) else { return Vec::new() };
+        let of_topic = |other: &&PartitionId| parse(other).is_ok_and(|(name, _)| name == topic);
+        let before: Vec<&PartitionId> = before.iter().filter(of_topic).collect();
+        if before.contains(&partition) || before.is_empty() {
+            return Vec::new();
+        }
+        match usize::try_from(number) {
+            Ok(number) if self.count_of(&topic).is_multiple_of(before.len()) => {
+                vec![id(&(topic, (number % before.len()) as i32))]
+            }
+            _ => before.into_iter().cloned().collect(),
+        }
+    }
+
     fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
         let topic = self.settings.topics.join(", ");
         let failed = |message| SourceError::Kafka { topic, message };
@@ -108,8 +140,10 @@ impl Source for KafkaSource {
             partition.clone(),
             format!("sluicegate.{}.{partition}", self.pipeline),
         );
-        let group = self.group()?.clone();
-        spec.member = Member::Subscribed(Arc::new(move || group.metadata()));
+        // Whoever has not joined moves positions by hand while nothing runs.
+        if let Some(group) = self.group.clone() {
+            spec.member = Member::Subscribed(Arc::new(move || group.metadata()));
+        }
         (spec.transaction_timeout, spec.retry) = self.times;
         Ok(Some(self.transactions.ledger(spec)))
     }
