@@ -107,7 +107,8 @@ pub struct ModelConfig {
     pub expected_keys: u64,
     /// How the parameters move.
     pub optimizer: OptimizerConfig,
-    /// Whether it learns; `false` runs the parameters as they are.
+    /// Whether it learns; `false` runs the parameters as they are: no parameter and no moment changes. States go on with the
+    /// events, and so do the statistics that inputs are normalised by, and the controls.
     pub learn: bool,
     /// Seed of the starting parameters.
     pub seed: u64,
@@ -233,12 +234,32 @@ pub struct ScoresConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BadValuesConfig {
-    /// A target that is NaN, infinite or beyond ±1e100. One that is null is always taken as missing.
+    /// A target that is NaN, infinite or beyond ±1e100.
     pub target: OnBadValue,
+    /// A target that is null.
+    pub missing_target: OnBadValue,
     /// An input column that is null, NaN, infinite or beyond ±1e100.
     pub input: OnBadValue,
-    /// An event time before that of an earlier event of the same key.
+    /// An event time before that of an earlier event of the same key: `mask` or `fail`.
     pub time: OnBadValue,
+}
+
+impl BadValuesConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        match self.time {
+            OnBadValue::Mask | OnBadValue::Fail => Ok(()),
+            OnBadValue::Carry | OnBadValue::DeadLetter => Err(ConfigError::new(
+                "time",
+                "the order of events is that of their offsets, so a time cannot be replaced, nor its event be taken out",
+            )
+            .help("write \"mask\" to go on and count it, or \"fail\" to stop at it")),
+        }
+    }
+
+    /// Whether rows may be taken out.
+    pub(crate) fn rejects(&self) -> bool {
+        [self.target, self.missing_target, self.input].contains(&OnBadValue::DeadLetter)
+    }
 }
 
 /// What to do with one kind of value.
@@ -248,6 +269,10 @@ pub enum OnBadValue {
     /// Take the value as missing (a time: keep the order of offsets), and count it.
     #[default]
     Mask,
+    /// Take the last value of the same key in its place, and count it. Where there is none yet, take it as missing.
+    Carry,
+    /// Send the row to the dead letters. It leaves no trace in any state, and has no forecast.
+    DeadLetter,
     /// Stop at it.
     Fail,
 }
@@ -311,6 +336,7 @@ impl ForecastConfig {
             return fail("scores.to", format!("must come after scores.from, which is {}", self.scores.from));
         }
         self.ar.validate().map_err(|error| error.within("ar"))?;
+        self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
         if let Some(mixture) = &self.mixture {
             mixture.validate().map_err(|error| error.within("mixture"))?;
             if self.model.kind.cell().is_none() {

@@ -63,6 +63,9 @@ pub enum ModelError {
         /// The partition of the rows.
         found: sluicegate_core::PartitionId,
     },
+    /// The rows that stay of a batch could not be put together.
+    #[error("the rows that are worked on could not be put together: {0}")]
+    Rows(#[from] sluicegate_core::BatchError),
     /// The output table could not be put together.
     #[error("the forecasts could not be put into a table: {0}")]
     Output(#[from] arrow::error::ArrowError),

@@ -89,8 +89,14 @@ impl Keys {
         (expired || full).then_some(self.oldest)
     }
 
-    /// Frees a slot.
+    /// Frees a slot for want of room or by age.
     pub(crate) fn evict(&mut self, slot: usize) {
+        self.remove(slot);
+        self.evicted += 1;
+    }
+
+    /// Frees a slot.
+    pub(crate) fn remove(&mut self, slot: usize) {
         self.unlink(slot);
         match self.entries[slot].name.take() {
             Some(name) => {
@@ -100,7 +106,6 @@ impl Keys {
         }
         self.entries[slot].events = 0;
         self.free.push(slot);
-        self.evicted += 1;
     }
 
     /// Sees a key at a row: its slot, and how many events it had before.

@@ -36,6 +36,7 @@
 //!
 //! Shapes are row-major; parameters have PyTorch's names and layouts. All randomness comes from one seed.
 
+mod arithmetic;
 pub mod cell;
 mod config;
 pub mod control;

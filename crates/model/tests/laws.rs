@@ -264,6 +264,7 @@ fn an_older_snapshot_can_be_restored_into_a_used_operator() {
     operator.restore(&SnapshotReader::parse(&early).unwrap()).unwrap();
     let before = common::metric(&metrics, "forecast_updates");
     operator.process(log.slice(50, 100), &mut out).unwrap();
+    operator.finish(&mut out).unwrap();
     assert!((1.0..=100.0).contains(&(common::metric(&metrics, "forecast_updates") - before)));
 }
 

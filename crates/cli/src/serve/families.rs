@@ -67,6 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
     nanoseconds("checkpoint_ns", "checkpoint_seconds_total", "Time spent writing checkpoints."),
     gauge("checkpoint_state_bytes", "Bytes of state in the last checkpoint."),
     counter("forecast_updates", "Times that parameters were updated."),
+    nanoseconds("forecast_update_ns", "forecast_update_seconds_total", "Time spent on updates of parameters."),
     counter("forecast_updates_skipped", "Updates left out because a gradient was no finite number."),
     counter("forecast_windows", "Training windows learned from."),
     counter("forecast_windows_dropped", "Training windows left out because a loss or gradient was no finite number."),
@@ -74,7 +75,7 @@ pub(super) const FAMILIES: &[Family] = &[
     counter("forecast_rollbacks", "Times that parameters were put back because updates kept failing."),
     counter("forecast_keys", "Keys seen; one that comes back after it was forgotten counts again."),
     counter("forecast_keys_evicted", "Keys forgotten, by age or for want of room."),
-    counter("forecast_bad_values", "Values taken as missing or left in place, by column and reason."),
+    counter("forecast_bad_values", "Values taken as missing, carried on or left in place, by column and reason."),
     gauge(
         "forecast_score",
         "A mean score of a model so far: label stat says which (n is the number of events), label model whose; the \

@@ -79,6 +79,8 @@ pub struct Event<'a> {
     pub targets: &'a [f64],
     /// `[extra inputs]`.
     pub inputs: &'a [f64],
+    /// Which of the inputs the key's last value stands for; empty where none does.
+    pub carried_inputs: &'a [bool],
 }
 
 /// The running statistics of one target of one key.
@@ -109,6 +111,8 @@ pub struct Features {
     levels: Slab<f64>,
     /// `[extra inputs]`.
     inputs: Slab<EwMoments>,
+    /// The last value of each extra input.
+    last_inputs: Slab<f64>,
     clocks: Slab<Clock>,
 }
 
@@ -121,6 +125,7 @@ impl Features {
             scales: Slab::new(outputs, EwMeanSquare::default()),
             levels: Slab::new(past * targets, f64::NAN),
             inputs: Slab::new(config.inputs.len(), EwMoments::default()),
+            last_inputs: Slab::new(config.inputs.len(), f64::NAN),
             clocks: Slab::new(1, Clock::default()),
             config,
             dims,
@@ -134,6 +139,7 @@ impl Features {
         self.scales.reserve(slots);
         self.levels.reserve(slots);
         self.inputs.reserve(slots);
+        self.last_inputs.reserve(slots);
         self.clocks.reserve(slots);
     }
 
@@ -143,7 +149,17 @@ impl Features {
         self.scales.clear(slot);
         self.levels.clear(slot);
         self.inputs.clear(slot);
+        self.last_inputs.clear(slot);
         self.clocks.clear(slot);
+    }
+
+    /// The last value of a target that was seen of a key before the event of this index; NaN where there is none.
+    pub fn last_level(&self, slot: usize, index: u64, target: usize) -> f64 {
+        let past = self.dims.horizon_max() as u64;
+        match index.checked_sub(1) {
+            Some(last) => self.levels.row(slot)[(last % past) as usize * self.dims.targets + target],
+            None => f64::NAN,
+        }
     }
 
     /// Takes an event into the statistics of its key and appends what they say to the wave. Returns whether its time lies
@@ -201,10 +217,14 @@ impl Features {
             }
         }
 
-        for (state, x) in self.inputs.row_mut(slot).iter_mut().zip(event.inputs) {
+        let lasts = self.last_inputs.row_mut(slot);
+        for (place, (state, x)) in self.inputs.row_mut(slot).iter_mut().zip(event.inputs).enumerate() {
+            let carried = event.carried_inputs.get(place).is_some_and(|carried| *carried);
+            let x = if carried { lasts[place] } else { *x };
             let observed = !x.is_nan();
             if observed {
-                state.update(LEVEL_ALPHA, *x);
+                state.update(LEVEL_ALPHA, x);
+                lasts[place] = x;
             }
             let distance = if observed { (x - state.mean()) / state.deviation().max(SCALE_MIN) } else { 0.0 };
             wave.inputs.push(distance.clamp(-LEVEL_CLIP, LEVEL_CLIP) as f32);
@@ -261,6 +281,7 @@ impl Features {
         to.i64("input.n", &shape, &self.inputs.gather(slots, |state| state.n() as i64))?;
         to.f64("input.mean", &shape, &self.inputs.gather(slots, |state| state.mean()))?;
         to.f64("input.variance", &shape, &self.inputs.gather(slots, |state| state.variance()))?;
+        to.f64("input.last", &shape, &self.last_inputs.gather(slots, |last| last))?;
         to.i64("clock.time", &[keys], &self.clocks.gather(slots, |clock| clock.time))?;
         to.i64("clock.gap", &[keys], &self.clocks.gather(slots, |clock| clock.gap))?;
         to.u8("clock.known", &[keys], &self.clocks.gather(slots, |clock| u8::from(clock.known)))?;
@@ -292,6 +313,7 @@ impl Features {
             &from.f64("input.variance", &shape)?,
         )?;
         self.inputs.fill(&inputs, |state| state);
+        self.last_inputs.fill(&from.f64("input.last", &shape)?, |last| last);
         let times = from.i64("clock.time", &[keys])?;
         let gaps = from.i64("clock.gap", &[keys])?;
         let known = from.u8("clock.known", &[keys])?;

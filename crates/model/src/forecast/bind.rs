@@ -10,6 +10,7 @@ use sluicegate_core::{
 use super::decode::Columns;
 use super::layout::{Column, Plan};
 use super::operator::ForecastOperator;
+use crate::cell::CellShape;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
 use crate::predictor::Predictor;
@@ -134,6 +135,14 @@ impl OperatorFactory for Factory {
 
     fn placement(&self) -> Placement {
         Placement::Worker
+    }
+
+    /// Of the network; controls compute alike on every machine that keeps to IEEE 754.
+    fn arithmetic(&self) -> Option<String> {
+        let kind = self.config.model.kind.cell()?;
+        let shape = CellShape { kind, inputs: self.dims().inputs, hidden: self.config.model.hidden };
+        // Where the backend fails, building the operator fails with the reason.
+        crate::arithmetic::of_libtorch(shape).ok()
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {

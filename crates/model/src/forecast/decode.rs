@@ -21,7 +21,37 @@ pub(super) struct Columns {
     time: Option<(String, usize)>,
 }
 
-/// Counts of values that were masked.
+/// Numbers of some columns, NaN where missing, and which of those are carried.
+struct Numbers {
+    values: Vec<f64>,
+    carried: Vec<bool>,
+}
+
+/// What is wrong with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bad {
+    Missing,
+    NotFinite,
+}
+
+impl Bad {
+    fn of(value: Option<f64>) -> Option<Self> {
+        match value {
+            Some(value) if value.is_finite() && value.abs() <= VALUE_MAX => None,
+            Some(_) => Some(Self::NotFinite),
+            None => Some(Self::Missing),
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "is null",
+            Self::NotFinite => "is not a finite number",
+        }
+    }
+}
+
+/// Counts of values that were not used as they are.
 #[derive(Debug, Clone)]
 pub(super) struct BadValueCounters {
     pub(super) target: Counter,
@@ -39,6 +69,9 @@ pub(super) struct Events {
     pub(super) targets: Vec<f64>,
     /// `[rows, extra inputs]`.
     pub(super) inputs: Vec<f64>,
+    /// Which of the targets and inputs that are missing the key's last value stands for; empty where none does.
+    pub(super) carried_targets: Vec<bool>,
+    pub(super) carried_inputs: Vec<bool>,
 }
 
 impl Events {
@@ -93,22 +126,68 @@ impl Columns {
             Some(column) => take_time(records, column, first)?,
             None => vec![None; offsets.len()],
         };
-        let mut targets = vec![f64::NAN; offsets.len() * self.targets.len()];
-        for (index, column) in self.targets.iter().enumerate() {
-            let missing = |_: Offset| {
-                counters.target_missing.add(1);
-                Ok(())
-            };
-            let broken = |at| refuse(bad.target, "target", column, at, "is not a finite number", &counters.target);
-            fill(records, column, &offsets, index, self.targets.len(), &mut targets, missing, broken)?;
+        let targets = numbers(records, &self.targets, &offsets, |column, at, what| match what {
+            Bad::Missing => settle(bad.missing_target, "missing_target", column, at, what, &counters.target_missing),
+            Bad::NotFinite => settle(bad.target, "target", column, at, what, &counters.target),
+        })?;
+        let inputs = numbers(records, &self.inputs, &offsets, |column, at, what| {
+            settle(bad.input, "input", column, at, what, &counters.input)
+        })?;
+        Ok(Events {
+            offsets,
+            keys,
+            times,
+            targets: targets.values,
+            inputs: inputs.values,
+            carried_targets: targets.carried,
+            carried_inputs: inputs.carried,
+        })
+    }
+
+    /// Rows that are to be taken out, in order, each with its reason in full.
+    pub(super) fn to_reject(&self, batch: &Batch, bad: BadValuesConfig) -> Result<Vec<(usize, String)>, ModelError> {
+        if !bad.rejects() {
+            return Ok(Vec::new());
         }
-        let mut inputs = vec![f64::NAN; offsets.len() * self.inputs.len()];
-        for (index, column) in self.inputs.iter().enumerate() {
-            let missing = |at| refuse(bad.input, "input", column, at, "is null", &counters.input);
-            let broken = |at| refuse(bad.input, "input", column, at, "is not a finite number", &counters.input);
-            fill(records, column, &offsets, index, self.inputs.len(), &mut inputs, missing, broken)?;
+        let records = batch.records();
+        let first = batch.offsets().get(0).map_or(0, |offset| offset.0);
+        let mut rows = std::collections::BTreeMap::new();
+        let all =
+            self.targets.iter().map(|column| (column, true)).chain(self.inputs.iter().map(|column| (column, false)));
+        for (column, is_target) in all {
+            let array = take(records, column, first, &DataType::Float64)?;
+            for (row, value) in array.as_primitive::<Float64Type>().iter().enumerate() {
+                let Some(what) = Bad::of(value) else { continue };
+                let policy = match (is_target, what) {
+                    (true, Bad::Missing) => bad.missing_target,
+                    (true, Bad::NotFinite) => bad.target,
+                    (false, _) => bad.input,
+                };
+                if policy == OnBadValue::DeadLetter {
+                    rows.entry(row).or_insert_with(|| format!("column `{}` {}", column.0, what.reason()));
+                }
+            }
         }
-        Ok(Events { offsets, keys, times, targets, inputs })
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Key and time of each row, for the dead letters.
+    pub(super) fn key_and_time(&self, batch: &Batch, row: usize) -> Result<(Option<String>, Option<i64>), ModelError> {
+        let one = batch.slice(row, 1);
+        let offset = one.offsets().get(0).map_or(0, |offset| offset.0);
+        let key = match &self.key {
+            Some(column) => {
+                let keys = take(one.records(), column, offset, &DataType::Utf8)?;
+                let keys = keys.as_string::<i32>();
+                keys.is_valid(0).then(|| keys.value(0).to_owned())
+            }
+            None => None,
+        };
+        let time = match &self.time {
+            Some(column) => take_time(one.records(), column, offset)?.first().copied().flatten(),
+            None => None,
+        };
+        Ok((key, time))
     }
 
     /// Whether events have keys.
@@ -133,6 +212,19 @@ impl Columns {
     }
 }
 
+/// Counts a value, or makes an error of it. Returns whether the key's last value takes its place.
+fn settle(
+    what: OnBadValue,
+    setting: &'static str,
+    column: &(String, usize),
+    at: Offset,
+    bad: Bad,
+    counter: &Counter,
+) -> Result<bool, ModelError> {
+    refuse(what, setting, column, at, bad.reason(), counter)?;
+    Ok(what == OnBadValue::Carry)
+}
+
 /// Counts a value, or makes an error of it.
 fn refuse(
     what: OnBadValue,
@@ -149,27 +241,33 @@ fn refuse(
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "one loop for targets and inputs; a struct would be named once")]
-fn fill(
+/// The numbers of some columns. `settle` is asked about each that is none, and says whether it is carried.
+fn numbers(
     records: &RecordBatch,
-    column: &(String, usize),
+    columns: &[(String, usize)],
     offsets: &[i64],
-    index: usize,
-    width: usize,
-    out: &mut [f64],
-    missing: impl Fn(Offset) -> Result<(), ModelError>,
-    broken: impl Fn(Offset) -> Result<(), ModelError>,
-) -> Result<(), ModelError> {
-    let array = take(records, column, offsets.first().copied().unwrap_or(0), &DataType::Float64)?;
-    let values = array.as_primitive::<Float64Type>();
-    for (row, (value, offset)) in values.iter().zip(offsets).enumerate() {
-        match value {
-            Some(value) if value.is_finite() && value.abs() <= VALUE_MAX => out[row * width + index] = value,
-            Some(_) => broken(Offset(*offset))?,
-            None => missing(Offset(*offset))?,
+    settle: impl Fn(&(String, usize), Offset, Bad) -> Result<bool, ModelError>,
+) -> Result<Numbers, ModelError> {
+    let width = columns.len();
+    let mut values = vec![f64::NAN; offsets.len() * width];
+    let mut carried = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        let array = take(records, column, offsets.first().copied().unwrap_or(0), &DataType::Float64)?;
+        for (row, (value, offset)) in array.as_primitive::<Float64Type>().iter().zip(offsets).enumerate() {
+            let place = row * width + index;
+            match (value, Bad::of(value)) {
+                (Some(value), None) => values[place] = value,
+                (_, Some(bad)) => {
+                    if settle(column, Offset(*offset), bad)? {
+                        carried.resize(values.len(), false);
+                        carried[place] = true;
+                    }
+                }
+                (None, None) => {}
+            }
         }
     }
-    Ok(())
+    Ok(Numbers { values, carried })
 }
 
 fn take(

@@ -11,6 +11,7 @@ mod issue;
 mod layout;
 mod operator;
 mod outstanding;
+mod reject;
 mod run;
 mod scoreboard;
 mod settings;

@@ -1,5 +1,7 @@
 //! The operator itself: how it is built, fed, watched and written down. What it does with rows is in `run`.
 
+use std::time::{Duration, Instant};
+
 use sluicegate_core::{
     Batch, BoxError, Counter, Offset, Offsets, Operator, Output, PartitionId, ShardContext, SnapshotReader,
     SnapshotWriter,
@@ -12,6 +14,7 @@ use super::decode::{BadValueCounters, Columns};
 use super::issue::Issue;
 use super::layout::{Column, Layout, Plan};
 use super::outstanding::Outstanding;
+use super::reject;
 use super::run::Scratch;
 use super::scoreboard::Scoreboard;
 use super::settings::Settings;
@@ -31,9 +34,13 @@ const EVENTS_MIN: usize = 512;
 /// And never more than this many forecasts, whatever the number of targets and horizons.
 const CELLS_MAX: usize = 1 << 18;
 
+/// Numbers to watch are published this often, at most. It changes nothing else.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
 /// Forecasts every event of one partition, and learns. See [`ForecastConfig`](crate::ForecastConfig).
 pub struct ForecastOperator {
     pub(super) partition: PartitionId,
+    component: String,
     pub(super) dims: Dims,
     pub(super) columns: Columns,
     pub(super) bad_values: BadValuesConfig,
@@ -57,6 +64,9 @@ pub struct ForecastOperator {
 
 pub(super) struct Counters {
     pub(super) bad: BadValueCounters,
+    /// Time spent on optimizer steps.
+    pub(super) update_ns: Counter,
+    published_at: Option<Instant>,
     /// Those of [`counts`], each with how much of it was published.
     counts: Vec<(Counter, u64)>,
 }
@@ -83,11 +93,14 @@ impl ForecastOperator {
                 input: bad("input", "missing-or-not-finite"),
                 time: bad("time", "out-of-order"),
             },
+            update_ns: counter("forecast_update_ns"),
+            published_at: None,
             counts: counts(&keys, &models).map(|(name, _)| (counter(name), 0)).collect(),
         };
         let interval = config.interval.as_deref().and_then(parse_micros);
         Ok(Self {
             partition: shard.partition.clone(),
+            component: shard.component.clone(),
             columns: factory.columns.clone(),
             bad_values: config.bad_values,
             settings: Settings::of(config),
@@ -120,10 +133,34 @@ impl ForecastOperator {
         }
     }
 
+    /// Counters count what happens in this process; what a snapshot counted before is not counted again.
+    fn count_from_here(&mut self) {
+        for ((_, published), (_, now)) in self.counters.counts.iter_mut().zip(counts(&self.keys, &self.models)) {
+            *published = now;
+        }
+    }
+
+    /// Publishes what is counted and summed up, unless that was a moment ago: a batch may be a single row.
+    fn publish_now_and_then(&mut self) {
+        if self.counters.published_at.is_none_or(|last| last.elapsed() >= PUBLISH_EVERY) {
+            self.publish();
+        }
+    }
+
     fn publish(&mut self) {
+        self.counters.published_at = Some(Instant::now());
         self.scoreboard.publish();
         for ((counter, published), (_, now)) in self.counters.counts.iter_mut().zip(counts(&self.keys, &self.models)) {
             counter.add(now - std::mem::replace(published, now));
+        }
+    }
+}
+
+impl Drop for ForecastOperator {
+    /// The last numbers are seen too.
+    fn drop(&mut self) {
+        if self.counters.published_at.is_some() {
+            self.publish();
         }
     }
 }
@@ -134,6 +171,14 @@ impl Operator for ForecastOperator {
             let (expected, found) = (self.partition.clone(), batch.partition().clone());
             return Err(ModelError::WrongPartition { expected, found }.into());
         }
+        let refused = self.columns.to_reject(&batch, self.bad_values)?;
+        let batch = if refused.is_empty() {
+            batch
+        } else {
+            let (kept, letters) = reject::divide(&self.columns, &self.component, &batch, refused)?;
+            letters.into_iter().for_each(|letter| out.reject(letter));
+            kept
+        };
         let events = self.columns.decode(&batch, self.bad_values, &self.counters.bad)?;
         let cells = self.dims.outputs() * self.shown.len();
         let step = (TABLE_ROWS / self.layout.rows_per_event()).max(EVENTS_MIN).min(CELLS_MAX / cells).max(1);
@@ -151,7 +196,24 @@ impl Operator for ForecastOperator {
             };
             out.emit(Batch::new(self.partition.clone(), offsets, table)?);
         }
+        self.publish_now_and_then();
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut Output) -> Result<(), BoxError> {
         self.publish();
+        Ok(())
+    }
+
+    /// Windows of a key that wait for the end of their update span stay: what they teach is everybody's.
+    fn retain_keys(&mut self, keep: &dyn Fn(Option<&str>) -> bool) -> Result<(), BoxError> {
+        for slot in self.keys.canonical_order() {
+            if !keep(self.keys.name(slot)) {
+                self.keys.remove(slot);
+                self.forget(slot);
+            }
+        }
+        self.count_from_here();
         Ok(())
     }
 
@@ -173,6 +235,9 @@ impl Operator for ForecastOperator {
     }
 
     fn restore(&mut self, from: &SnapshotReader<'_>) -> Result<(), BoxError> {
+        if self.counters.published_at.is_some() {
+            self.publish();
+        }
         self.settings.restore(&from.scope("settings"))?;
         self.rows = from.i64("rows", &[1])?[0];
         if self.rows < 0 {
@@ -189,10 +254,7 @@ impl Operator for ForecastOperator {
             model.restore(keys, &from.scope(&scope(place)))?;
         }
         self.scratch = Scratch::for_slots(keys);
-        // Counters count what happens in this process; what the snapshot counted before is not counted again.
-        for ((_, published), (_, now)) in self.counters.counts.iter_mut().zip(counts(&self.keys, &self.models)) {
-            *published = now;
-        }
+        self.count_from_here();
         self.scoreboard.publish();
         Ok(())
     }

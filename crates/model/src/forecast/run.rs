@@ -1,5 +1,7 @@
 //! A run of rows: cut into waves between optimizer steps, in the order *score, learn, step, forecast*.
 
+use std::time::Instant;
+
 use sluicegate_core::Offset;
 use sluicegate_score::{Distribution, Score};
 
@@ -121,6 +123,11 @@ impl ForecastOperator {
 
     fn evict(&mut self, slot: usize) {
         self.keys.evict(slot);
+        self.forget(slot);
+    }
+
+    /// Clears the memory of a slot whose key is gone.
+    pub(super) fn forget(&mut self, slot: usize) {
         self.scratch.key_places[slot] = (0, 0);
         self.features.forget(slot);
         self.outstanding.forget(slot);
@@ -160,7 +167,9 @@ impl ForecastOperator {
     /// The row that closes an update span: its value is scored and learned from before its successor is forecast.
     fn learn_at(&mut self, row: Row, events: &Events, from: usize, issue: &mut Issue) -> Result<(), ModelError> {
         self.observe(&[row], events, from, issue)?;
+        let begun = Instant::now();
         self.models.iter_mut().try_for_each(|model| model.learn())?;
+        self.counters.update_ns.add(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
         self.forecast(&[row], from, issue)
     }
 
@@ -172,7 +181,13 @@ impl ForecastOperator {
         let Scratch { wave, due, .. } = &mut self.scratch;
         wave.clear();
         for row in rows {
-            let values = &events.targets[row.at * targets..][..targets];
+            let values = &mut issue.observed[(row.at - from) * targets..][..targets];
+            for (target, value) in values.iter_mut().enumerate() {
+                if events.carried_targets.get(row.at * targets + target).is_some_and(|carried| *carried) {
+                    *value = self.features.last_level(row.slot, row.event, target);
+                }
+            }
+            let values = &*values;
             due.clear();
             self.outstanding.due(row.slot, row.event, due);
             let cells = &mut issue.cells[(row.at - from) * per_event..][..per_event];
@@ -200,6 +215,7 @@ impl ForecastOperator {
                 time: events.times[row.at],
                 targets: values,
                 inputs: &events.inputs[row.at * inputs..][..inputs],
+                carried_inputs: events.carried_inputs.get(row.at * inputs..(row.at + 1) * inputs).unwrap_or_default(),
             };
             if self.features.observe(&event, wave) {
                 let at = Offset(events.offsets[row.at]);

@@ -197,12 +197,13 @@ impl Predictor for Network {
         self.learning.enabled && complete > 0 && complete.is_multiple_of(self.learning.every as u64)
     }
 
+    /// Windows that waited when learning was switched off wait on.
     fn has_due(&self) -> bool {
-        !self.pending.is_empty()
+        self.learning.enabled && !self.pending.is_empty()
     }
 
     fn learn(&mut self) -> Result<(), ModelError> {
-        self.take_step()
+        if self.learning.enabled { self.take_step() } else { Ok(()) }
     }
 
     fn forecast(&mut self, wave: &Wave, out: &mut [Option<Distribution>]) -> Result<(), ModelError> {

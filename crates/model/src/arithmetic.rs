@@ -1,0 +1,63 @@
+//! What decides the last bits of a network's numbers on this machine, in one line.
+
+use crate::cell::libtorch::TorchCell;
+use crate::cell::{Cell as _, CellShape, Windows};
+use crate::error::ModelError;
+use crate::random::Random;
+
+/// Steps and windows of the probe: enough to go through the kernels that a pipeline goes through.
+const ROWS: usize = 16;
+const STEPS: usize = 4;
+
+/// Backend, its version, how its rows are batched, and a hash of what a cell of this shape makes of fixed numbers, forwards and
+/// backwards. Equal lines mean equal results, as far as a probe can tell.
+///
+/// # Errors
+/// When the backend fails.
+pub(crate) fn of_libtorch(shape: CellShape) -> Result<String, ModelError> {
+    let mut cell = TorchCell::new(shape)?;
+    let mut random = Random::new(11);
+    let mut numbers = |count: usize, range: f32| {
+        let mut values = vec![0.0; count];
+        random.fill_uniform(range, &mut values);
+        values
+    };
+    let parameters = numbers(shape.parameters().iter().map(|spec| spec.len()).sum(), 0.5);
+    let inputs = numbers(ROWS * shape.inputs, 2.0);
+    let mut states = numbers(ROWS * shape.state_len(), 1.0);
+    let windows = Windows {
+        count: ROWS,
+        steps: STEPS,
+        inputs: numbers(STEPS * ROWS * shape.inputs, 2.0),
+        states: numbers(ROWS * shape.state_len(), 1.0),
+        outputs: 1,
+    };
+    let d_hidden = numbers(ROWS * shape.hidden, 1.0);
+    let mut gradient = vec![0.0; parameters.len()];
+    cell.load(&parameters)?;
+    cell.step(&inputs, &mut states)?;
+    let hidden = cell.unroll(&windows)?;
+    cell.backward(&d_hidden, &mut gradient)?;
+    let mut hash = blake3::Hasher::new();
+    for value in [&states, &hidden, &gradient].into_iter().flatten() {
+        hash.update(&value.to_le_bytes());
+    }
+    let version = option_env!("SLUICEGATE_LIBTORCH_VERSION").unwrap_or("of unknown version");
+    let digest = hash.finalize().to_hex();
+    Ok(format!("libtorch {version}, {:?}, probe {}", cell.batching(), &digest[..16]).to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::CellKind;
+
+    #[test]
+    fn it_is_the_same_each_time_and_another_for_another_shape() {
+        let shape = CellShape { kind: CellKind::Lstm, inputs: 3, hidden: 8 };
+        let first = of_libtorch(shape).unwrap();
+        assert!(first.starts_with("libtorch 2."), "{first}");
+        assert_eq!(of_libtorch(shape).unwrap(), first);
+        assert_ne!(of_libtorch(CellShape { kind: CellKind::Gru, ..shape }).unwrap(), first);
+    }
+}
