@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
@@ -74,4 +74,37 @@ pub fn committed(bootstrap: &str, topic: &str, partitions: i32) -> BTreeMap<i32,
     }
     assert_eq!(ended, partitions, "the topic {topic} could not be read to its end");
     seen
+}
+
+/// Writes records, each to the partition that Java's producer would choose for its key, and returns when all have arrived.
+pub fn produce_by_key(bootstrap: &str, topic: &str, records: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    let mut config = client(bootstrap);
+    config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
+    let producer: ThreadedProducer<DefaultProducerContext> = config.create().expect("a client");
+    for (key, value) in records {
+        let record = || BaseRecord::to(topic).key(key.as_bytes()).payload(value.as_slice());
+        while producer.send(record()).is_err() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    producer.flush(PATIENCE).expect("all records arrive");
+}
+
+/// Deletes the records of a partition before an offset.
+pub fn delete_before(bootstrap: &str, topic: &str, partition: i32, offset: i64) {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().expect("a client");
+    let mut ends = TopicPartitionList::new();
+    ends.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a partition");
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let done = futures::executor::block_on(admin.delete_records(&ends, &options)).expect("an answer");
+    assert!(done.elements().iter().all(|element| element.error().is_ok()), "records cannot be deleted");
+}
+
+/// Gives a topic more partitions.
+pub fn enlarge(bootstrap: &str, topic: &str, partitions: usize) {
+    let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().expect("a client");
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let wanted = NewPartitions::new(topic, partitions);
+    let done = futures::executor::block_on(admin.create_partitions([&wanted], &options)).expect("an answer");
+    done.into_iter().for_each(|topic| drop(topic.expect("a larger topic")));
 }

@@ -1,9 +1,13 @@
 //! End-to-end tests of Sluicegate: what a user does, through the command, on real files.
 //!
 //! This library holds what the tests share: a folder to work in, running the command, and reading what it wrote.
-#![expect(clippy::expect_used, reason = "helpers of tests")]
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+pub mod disturb;
 pub mod kafka;
+pub mod outcome;
+pub mod site;
+pub mod torture;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -73,6 +73,16 @@ enum Task {
         #[command(subcommand)]
         task: kafka::KafkaTask,
     },
+    /// Torture a live pipeline: kills, zombies, rebalances, outages, a full disk, and memory over time
+    ///
+    /// Sets up, builds the `sluice` command of the tests and runs it on a real broker; most of an hour, or some minutes with
+    /// `--quick`. `--only LINE` runs one line, `--seed N` other random times. The last line sums up; exit code 1 if a line falls
+    /// short.
+    Torture {
+        /// `--quick`, `--only LINE`, `--seed N`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<OsString>,
+    },
     /// Score forecasts beside their controls
     ///
     /// Sets up, builds the package `sluicegate-bench` and runs its `scores`; `cargo xtask scores -- --help` lists ARGS.
@@ -109,9 +119,19 @@ fn run(task: Task) -> Done {
         Task::Demo { sluice } => demo::run(&workspace, &sluice),
         Task::Test { fast } => checks::run(&workspace, fast),
         Task::Kafka { task } => kafka::run(&workspace, task),
+        Task::Torture { args } => torture(&workspace, &args),
         Task::Scores { args } => measure(&workspace, "scores", &args, Profile::Dev),
         Task::Bench { args } => measure(&workspace, "bench", &args, Profile::Release),
     }
+}
+
+fn torture(workspace: &Workspace, args: &[OsString]) -> Done {
+    libtorch::set_up(workspace)?;
+    kafka::set_up(workspace)?;
+    // What it tortures lies beside it.
+    workspace.built("sluice-under-test", Profile::Dev)?;
+    let mut torture = workspace.built("torture", Profile::Dev)?;
+    workspace::succeed(torture.args(args))
 }
 
 fn measure(workspace: &Workspace, what: &str, args: &[OsString], profile: Profile) -> Done {

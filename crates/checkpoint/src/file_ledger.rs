@@ -1,7 +1,7 @@
 //! Commits kept beside the checkpoints.
 
 use serde::{Deserialize, Serialize};
-use sluicegate_core::{Commit, Ledger, LedgerError};
+use sluicegate_core::{Commit, Ledger, LedgerError, failpoint};
 
 use crate::CheckpointError;
 use crate::manifest::hashed;
@@ -107,6 +107,7 @@ impl Ledger for FileLedger {
         };
         let next = last + 1;
         let fenced = || LedgerError::Fenced(format!("{} was written by somebody else", self.path(next)).into());
+        failpoint::reach("file_commit.before");
         if !self.create(next, Some(commit))? {
             return Err(fenced());
         }
@@ -115,6 +116,7 @@ impl Ledger for FileLedger {
             self.place.remove(&self.path(next)).map_err(failed)?;
             return Err(fenced());
         }
+        failpoint::reach("file_commit.after");
         self.last = Some(next);
         if let Some(old) = next.checked_sub(RETAINED) {
             // An old record that stays harms nobody.

@@ -160,7 +160,7 @@ pub struct Unexpected {
 /// let mut shard = Protocol::new(rules);
 /// assert_eq!(shard.on(Event::Started)?, [Action::TakeOver]);
 /// let nothing = Event::TookOver { committed: None, checkpoints: false };
-/// assert_eq!(shard.on(nothing)?, [Action::Open { from: None, suppress_until: Offset(0) }]);
+/// assert_eq!(shard.on(nothing)?, [Action::Open { from: None, suppress_until: Offset(i64::MIN) }]);
 /// # Ok::<(), sluicegate_checkpoint::protocol::Unexpected>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -357,7 +357,7 @@ impl Protocol {
             None if checkpoints && self.rules.keeps_checkpoints && !self.rules.begin_anew => {
                 refuse(Refusal::CommitsAreGone)
             }
-            None => open(None, Offset(0)),
+            None => open(None, Offset(i64::MIN)),
             Some(Commit { checkpoint: Some(_), .. }) if !self.rules.keeps_checkpoints => {
                 refuse(Refusal::CheckpointsNotKept)
             }

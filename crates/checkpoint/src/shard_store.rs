@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sluicegate_core::{CheckpointRef, Offset, PartitionId, States};
+use sluicegate_core::{CheckpointRef, Offset, PartitionId, States, failpoint};
 use uuid::Uuid;
 
 use crate::delta::{self, Index};
@@ -146,6 +146,7 @@ impl ShardStore {
     ) -> Result<CheckpointRef, CheckpointError> {
         let mut files = BTreeMap::new();
         let mut wholes = Vec::new();
+        failpoint::reach("checkpoint.files.before");
         for (component, state) in states {
             let file = format!("{}.state", encoded(&component));
             let path = format!("{}/{file}", self.path(name));
@@ -184,7 +185,9 @@ impl ShardStore {
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| CheckpointError::Damaged { file: path.clone(), message: error.to_string() })?;
         let reference = CheckpointRef { name: name.to_owned(), position, manifest: hashed(&text) };
+        failpoint::reach("checkpoint.manifest.before");
         self.create(&path, text)?;
+        failpoint::reach("checkpoint.manifest.after");
         self.wholes.extend(wholes);
         Ok(reference)
     }
@@ -335,6 +338,7 @@ impl ShardStore {
                 needed.extend(manifest.bases().map(str::to_owned));
             }
         }
+        failpoint::reach("prune.before");
         for name in older {
             let name = name.to_string();
             if !needed.contains(&name) && !self.wholes.values().any(|whole| whole.base.checkpoint == name) {

@@ -27,6 +27,7 @@ mod batch;
 pub mod config;
 mod element;
 mod error;
+pub mod failpoint;
 mod id;
 mod ledger;
 mod membership;

@@ -98,12 +98,14 @@ pub struct Progress {
     pub rows_total: Option<u64>,
     /// Rows that are there and have not been handed out, of a partition that grows.
     pub rows_behind: Option<u64>,
+    /// Rows that were read and are none of the partition's.
+    pub rows_left_out: u64,
 }
 
 impl Progress {
     /// `rows_done` rows out of `rows_total`.
     pub fn new(rows_done: u64, rows_total: Option<u64>) -> Self {
-        Self { rows_done, rows_total, rows_behind: None }
+        Self { rows_done, rows_total, rows_behind: None, rows_left_out: 0 }
     }
 }
 

@@ -3,7 +3,6 @@
 mod client;
 mod cluster;
 mod consumer;
-mod failpoint;
 mod partitioner;
 mod produce;
 mod transaction;

@@ -7,6 +7,7 @@ use sluicegate_core::{Registry, RegistryError};
 /// | kind | type | settings | feature |
 /// |---|---|---|---|
 /// | source | `parquet` | `source::ParquetConfig` | `source` |
+/// | source | `hybrid` | `source::HybridConfig` | `source` and `kafka` |
 /// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
 /// | operator | `forecast` | `model::ForecastConfig` | `model` |
 /// | sink | `parquet` | `sink::ParquetConfig` | `sink` |
@@ -23,6 +24,8 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
         registry.source::<sluicegate_source::ParquetConfig>("parquet")?;
         #[cfg(feature = "kafka")]
         registry.source::<sluicegate_source::KafkaConfig>("kafka")?;
+        #[cfg(feature = "kafka")]
+        registry.source::<sluicegate_source::HybridConfig>("hybrid")?;
     }
     #[cfg(feature = "model")]
     registry.operator::<sluicegate_model::ForecastConfig>("forecast")?;
@@ -49,6 +52,7 @@ mod tests {
             .map(|component| format!("{} {}", component.kind, component.name))
             .collect();
         let expected = [
+            (cfg!(all(feature = "source", feature = "kafka")), "source hybrid"),
             (cfg!(all(feature = "source", feature = "kafka")), "source kafka"),
             (cfg!(feature = "source"), "source parquet"),
             (cfg!(feature = "model"), "operator forecast"),

@@ -2,16 +2,21 @@
 //!
 //! - [`ParquetConfig`], registered as `parquet`: history from Parquet files, streamed in bounded memory.
 //! - `KafkaConfig`, registered as `kafka` (feature `kafka`): live events from Kafka topics, as a member of a consumer group.
+//! - `HybridConfig`, registered as `hybrid` (feature `kafka`): history from Parquet files, then live events, as one log.
 //!
 //! Every reader gives the same rows with the same offsets however often and wherever it is opened, so that a run can go on
 //! where another one stopped.
 
 mod error;
 #[cfg(feature = "kafka")]
+mod hybrid;
+#[cfg(feature = "kafka")]
 mod kafka;
 mod parquet;
 mod time;
 
+#[cfg(feature = "kafka")]
+pub use self::hybrid::{HandOver, HybridConfig};
 #[cfg(feature = "kafka")]
 pub use self::kafka::{KafkaConfig, KafkaStart, KafkaStop, Metadata, MissingOffsets, OnError, Topics};
 pub use self::parquet::{ParquetConfig, Partitions, Paths, Position, TimeUnit};

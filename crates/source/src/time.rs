@@ -104,6 +104,23 @@ pub(crate) fn ticks(column: &dyn Array) -> Result<Int64Array, ArrowError> {
     numbers.ok_or_else(|| ArrowError::CastError(format!("{} holds no times", column.data_type())))
 }
 
+/// A column as another type, strictly: a value that cannot be one is an error. A time that has no zone is taken as UTC.
+#[cfg(feature = "kafka")]
+pub(crate) fn cast_strictly(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    use arrow::array::ArrayData;
+    use arrow::compute::{CastOptions, cast_with_options};
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    match (column.data_type(), to) {
+        (DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64, DataType::Timestamp(unit, Some(_))) => {
+            let plain = cast_with_options(column, &DataType::Timestamp(*unit, None), &strict)?;
+            // The same counts, which are from 1970 in UTC, under their zone's name.
+            let data: ArrayData = plain.to_data().into_builder().data_type(to.clone()).build()?;
+            Ok(arrow::array::make_array(data))
+        }
+        _ => cast_with_options(column, to, &strict),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

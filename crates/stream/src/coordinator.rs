@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use sluicegate_checkpoint::protocol::{Action, Event, Last, Protocol, Refusal};
 use sluicegate_checkpoint::{About, ShardStore};
-use sluicegate_core::{Barrier, Commit, Ledger, LedgerError, Offset, Purpose, States};
+use sluicegate_core::{Barrier, Commit, Ledger, LedgerError, Offset, Purpose, States, failpoint};
 use tokio::sync::mpsc;
 
 use crate::StreamError;
@@ -209,6 +209,9 @@ impl<'a> Coordinator<'a> {
         if barrier.is_checkpoint() {
             self.states = Barrier::take_states(&barrier);
             self.checkpoint_met = true;
+        }
+        if barrier.purpose() == Purpose::Stop {
+            failpoint::reach("stop.flushed");
         }
         let last = match barrier.purpose() {
             Purpose::Commit | Purpose::Checkpoint => None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::task::AtomicWaker;
-use sluicegate_core::{Barrier, CheckpointId, Offset, Purpose};
+use sluicegate_core::{Barrier, CheckpointId, Offset, Purpose, failpoint};
 use tokio::time::{Instant, Sleep};
 
 /// How often barriers come.
@@ -89,6 +89,7 @@ impl Marks {
 
     /// The barrier that ends a replay.
     pub(crate) fn end_replay(&mut self) -> Barrier {
+        failpoint::reach("replay.after");
         self.replays = false;
         self.barrier(Purpose::Commit, self.replay_until)
     }

@@ -336,6 +336,7 @@ impl ReaderThread {
 struct Known {
     total: bool,
     behind: bool,
+    left_out: bool,
 }
 
 impl Known {
@@ -350,5 +351,6 @@ impl Known {
         };
         set("source_rows_total", progress.rows_total, &mut self.total);
         set("source_rows_behind", progress.rows_behind, &mut self.behind);
+        set("source_rows_left_out", (progress.rows_left_out > 0).then_some(progress.rows_left_out), &mut self.left_out);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sluicegate_checkpoint::protocol::{Action, Event};
 use sluicegate_checkpoint::{Checkpoint, ShardStore};
-use sluicegate_core::{BoxError, CheckpointRef, Commit, LedgerError, Offset, States};
+use sluicegate_core::{BoxError, CheckpointRef, Commit, LedgerError, Offset, States, failpoint};
 use tokio_util::task::TaskTracker;
 
 use crate::StreamError;
@@ -113,6 +113,9 @@ impl Shard {
                 return Err(books.metrics.gone(message));
             }
             books.metrics.recovered(from, suppress_until);
+            if from < suppress_until {
+                failpoint::reach("replay.before");
+            }
         }
         Ok(plant)
     }

@@ -56,6 +56,10 @@ pub(super) const FAMILIES: &[Family] = &[
         "source_rows_behind",
         "Rows between what was read and the end of the partition; NaN where that is not known.",
     ),
+    gauge(
+        "source_rows_left_out",
+        "Rows that were read and are none of the partition's, such as another's in a history.",
+    ),
     gauge("shard_state", "What a shard does: 0 starting or recovering, 1 running, 2 stopping, 3 done."),
     counter("restarts", "Times that a shard went back to its last commit and began again from there."),
     counter("commits", "Commits of a shard's position with its output."),

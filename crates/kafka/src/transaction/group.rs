@@ -82,6 +82,12 @@ impl Group {
     }
 }
 
+/// The offset that is committed for a position. Below 0 are positions in a history that comes before the topic; the note
+/// beside the offset knows them.
+pub(super) fn carried_by(commit: &Commit) -> i64 {
+    commit.position.0.max(0)
+}
+
 /// The commit that an offset and its metadata stand for.
 fn commit_of(spec: &LedgerSpec, offset: KafkaOffset, metadata: &str) -> Result<Option<Commit>, LedgerError> {
     let offset = match offset {
@@ -90,7 +96,7 @@ fn commit_of(spec: &LedgerSpec, offset: KafkaOffset, metadata: &str) -> Result<O
     };
     let LedgerSpec { group, topic, topic_partition, .. } = spec;
     match Commit::parse(metadata) {
-        Some(commit) if commit.position == offset => Ok(Some(commit)),
+        Some(commit) if carried_by(&commit) == offset.0 => Ok(Some(commit)),
         Some(commit) => Err(LedgerError::Failed(
             format!(
                 "the offset of group `{group}` in {topic}-{topic_partition} is {offset}, but the note beside it says {}: somebody has moved it by hand; move it back, or delete the group's offset to start over",

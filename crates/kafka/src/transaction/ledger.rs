@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::producer::Producer;
 use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
-use sluicegate_core::{Commit, Ledger, LedgerError};
+use sluicegate_core::{Commit, Ledger, LedgerError, failpoint};
 
 use super::attempt::{come_back_soon, insist, watched};
-use super::group::Group;
+use super::group::{Group, carried_by};
 use super::shard::{Active, Slot};
 use super::verdict::Verdict;
 use super::{LedgerSpec, Member, ProducerSettings};
-use crate::failpoint;
 use crate::produce::Outbox;
 
 /// How long an abort may take. What is not aborted then is aborted by the next take-over, or by the broker.
@@ -101,7 +100,7 @@ impl KafkaLedger {
         let note = commit.encode()?;
         let mut offsets = TopicPartitionList::new();
         let mut element = offsets.add_partition(&self.spec.topic, self.spec.topic_partition);
-        element.set_offset(KafkaOffset::Offset(commit.position.0)).map_err(|error| {
+        element.set_offset(KafkaOffset::Offset(carried_by(commit))).map_err(|error| {
             LedgerError::Failed(format!("{} is no offset that Kafka takes: {error}", commit.position).into())
         })?;
         // Once for each element: every call allocates anew.
@@ -157,23 +156,23 @@ impl KafkaLedger {
             }
             (_, error) => error,
         };
-        failpoint::reach("commit.flush.before");
+        failpoint::reach_with("commit.flush.before", || active.has_sent());
         active.outbox().flush().map_err(|error| active.meaning(error))?;
         active.begin().map_err(|error| active.meaning(error))?;
         let group = self.membership()?;
         let partition = self.spec.partition.clone();
         watched("commit", deadline, move || {
             let producer = active.outbox().producer();
-            failpoint::reach("send_offsets.before");
+            failpoint::reach_with("send_offsets.before", || active.has_sent());
             insist("add the position to the transaction", deadline, |limit| {
                 producer.send_offsets_to_transaction(&offsets, &group, limit)
             })
             .map_err(&mend)?;
-            failpoint::reach("send_offsets.after");
-            failpoint::reach("commit.before");
+            failpoint::reach_with("send_offsets.after", || active.has_sent());
+            failpoint::reach_with("commit.before", || active.has_sent());
             insist(&format!("commit {partition}"), deadline, |limit| producer.commit_transaction(limit))
                 .map_err(&mend)?;
-            failpoint::reach("commit.after");
+            failpoint::reach_with("commit.after", || active.has_sent());
             active.committed();
             Ok(())
         })?

@@ -1,13 +1,13 @@
 //! The producer of one shard, from one take-over to the next, and what sinks send through.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
-use sluicegate_core::LedgerError;
+use sluicegate_core::{LedgerError, failpoint};
 
-use crate::failpoint;
 use crate::produce::{Outbox, ProduceError, Record, plain};
 
 /// A shard's place in the registry: empty before it is taken over.
@@ -39,6 +39,8 @@ pub(super) struct Active {
     phase: Mutex<Phase>,
     /// How long a transaction may stay open.
     timeout: Duration,
+    /// Whether a record was sent in the open transaction.
+    sent: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,12 @@ pub(super) enum Phase {
 
 impl Active {
     pub(super) fn new(outbox: Outbox, timeout: Duration) -> Self {
-        Self { outbox, phase: Mutex::new(Phase::Idle), timeout }
+        Self { outbox, phase: Mutex::new(Phase::Idle), timeout, sent: AtomicBool::new(false) }
+    }
+
+    /// Whether a record was sent in the open transaction.
+    pub(super) fn has_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -73,6 +80,7 @@ impl Active {
     }
 
     pub(super) fn committed(&self) {
+        self.sent.store(false, Ordering::Relaxed);
         let mut phase = self.lock();
         if *phase != Phase::Void {
             *phase = Phase::Idle;
@@ -150,7 +158,8 @@ impl ShardProducer {
         };
         active.begin()?;
         active.outbox.send(record)?;
-        failpoint::reach("send.after");
+        active.sent.store(true, Ordering::Relaxed);
+        failpoint::reach_with("send.after", || true);
         Ok(())
     }
 
@@ -163,9 +172,9 @@ impl ShardProducer {
         if active.phase() == Phase::Void {
             return Err(ProduceError::Void);
         }
-        failpoint::reach("flush.before");
+        failpoint::reach_with("flush.before", || active.has_sent());
         active.outbox.flush()?;
-        failpoint::reach("flush.after");
+        failpoint::reach_with("flush.after", || active.has_sent());
         Ok(())
     }
 

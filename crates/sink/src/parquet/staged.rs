@@ -18,7 +18,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use parquet::file::properties::WriterProperties;
-use sluicegate_core::{Batch, BoxError, Sink, SnapshotReader, SnapshotWriter};
+use sluicegate_core::{Batch, BoxError, Sink, SnapshotReader, SnapshotWriter, failpoint};
 
 use super::config::Existing;
 use super::directory::Directory;
@@ -242,6 +242,7 @@ impl StagedSink {
             }
         }
         for number in due {
+            failpoint::reach("reveal.before");
             self.directory.reveal(&self.staged(number, "parquet"), &names::complete(&self.tag, number))?;
         }
         let unneeded: Vec<u64> = self.obsolete.drain(..self.obsolete_listed).collect();

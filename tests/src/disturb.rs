@@ -1,0 +1,251 @@
+//! What can happen to a live pipeline. Each of these makes it happen and holds the outcome against an undisturbed run.
+//!
+//! All panic with a message that says what differs, so that a test fails, and `cargo xtask torture` names the line.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use sluicegate_testkit::kafka::Broker;
+
+use crate::kafka::{create, produce};
+use crate::outcome::{assert_same, assert_traces_hold};
+use crate::site::{Dice, PARTITIONS, Site, bad_among, ended, kill, meter_events, signal, stop};
+use crate::torture::limited;
+
+/// Every place of the protocol at which a shard that commits to Kafka is made to die, with how often it is passed at most before
+/// that: places that are passed once for each shard are few.
+pub const PLACES: [(&str, u64); 20] = [
+    ("init.before", 3),
+    ("init.after", 3),
+    ("begin.before", 9),
+    ("begin.after", 9),
+    ("send.after", 400),
+    ("flush.before", 9),
+    ("flush.after", 9),
+    ("commit.flush.before", 9),
+    ("send_offsets.before", 9),
+    ("send_offsets.after", 9),
+    ("commit.before", 9),
+    ("commit.after", 9),
+    ("checkpoint.files.before", 4),
+    ("checkpoint.manifest.before", 4),
+    ("checkpoint.manifest.after", 4),
+    ("prune.before", 4),
+    ("replay.before", 1),
+    ("replay.after", 1),
+    // A clean stop, and one of a partition that is given up.
+    ("stop.flushed", 1),
+    ("stop.flushed", 2),
+];
+
+/// A topic with events, an undisturbed run over it, and a site to disturb.
+struct Stage {
+    reference: Site,
+    disturbed: Site,
+    topic: String,
+    events: usize,
+}
+
+impl Stage {
+    fn set(command: &str, bootstrap: &str, topic: &str, events: usize, more: &str) -> Self {
+        create(bootstrap, &[(topic, PARTITIONS)]);
+        produce(bootstrap, topic, PARTITIONS, meter_events(events));
+        let reference = Site::new(command, bootstrap, &format!("{topic}-reference"), topic, "stop = \"end\"");
+        reference.run_to_its_end();
+        let disturbed = Site::new(command, bootstrap, &format!("{topic}-disturbed"), topic, more);
+        Self { reference, disturbed, topic: topic.to_owned(), events }
+    }
+
+    fn rows(&self) -> usize {
+        self.events - bad_among(self.events)
+    }
+
+    fn assert_same(&self) {
+        assert_same(&self.disturbed, &self.reference, &self.topic, self.events);
+        assert!(assert_traces_hold(&self.disturbed.place.path("traces")) > 10);
+    }
+}
+
+/// Kills a pipeline `kills` times: at every place of the protocol in turn, and as often at random times. Returns how many kills
+/// hit a running process, and at how many places.
+pub fn kills(command: &str, bootstrap: &str, topic: &str, events: usize, kills: usize, seed: u64) -> (usize, usize) {
+    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
+    let mut dice = Dice(seed);
+    let (mut random, mut placed, mut next) = (0, 0, 0);
+    while random + placed < kills {
+        // Places come first, as long as there is work; random times then fill up.
+        let at_place = next < PLACES.len() * (kills / (2 * PLACES.len())).max(1);
+        if at_place {
+            let (place, most) = PLACES[next % PLACES.len()];
+            die_at(&stage.disturbed, place, 1 + dice.below(most));
+            placed += 1;
+            next += 1;
+            continue;
+        }
+        let mut child = stage.disturbed.start();
+        std::thread::sleep(Duration::from_millis(300 + dice.below(2_600)));
+        let over = child.try_wait().expect("a process of ours").is_some();
+        kill(&mut child);
+        if over {
+            break;
+        }
+        random += 1;
+    }
+    stage.disturbed.run_to_its_end();
+    stage.assert_same();
+    (random + placed, placed)
+}
+
+/// Lets a process run until it dies at a place, and makes sure that it did, with output open where that is known.
+fn die_at(site: &Site, place: &str, count: u64) {
+    let before = site.log().len();
+    let mut child = site.start_with(Some(&format!("{place}:{count}")));
+    if place.starts_with("stop.") {
+        site.wait_until_at_work(&child, PARTITIONS as usize);
+        signal(&child, "-TERM");
+    }
+    let code = ended(&mut child, Duration::from_secs(60));
+    let said = site.log()[before..].to_owned();
+    let hit = said.lines().find(|line| line.starts_with(&format!("failpoint {place}:{count} ")));
+    assert!(code.is_none() && hit.is_some(), "{place}:{count} was not hit (exit code {code:?}): {said}");
+    assert!(!hit.is_some_and(|line| line.ends_with("Some(false)")), "{place} was hit without open output");
+}
+
+/// A process is stopped by SIGSTOP for longer than its session lasts, a second one takes over, and the first goes on: it writes
+/// nothing, says why, and ends.
+pub fn zombie(command: &str, bootstrap: &str, topic: &str, events: usize) {
+    let stage = Stage::set(command, bootstrap, topic, events, "");
+    let site = &stage.disturbed;
+    let mut first = site.start();
+    site.wait_for_rows(300, Duration::from_secs(60));
+    signal(&first, "-STOP");
+    let mut second = site.start();
+    site.wait_for_rows(stage.rows(), Duration::from_secs(180));
+    signal(&first, "-CONT");
+    assert_eq!(ended(&mut first, Duration::from_secs(60)), Some(1), "{}", site.log());
+    let log = site.log();
+    assert!(log.contains("taken this partition over") || log.contains("session time-out"), "{log}");
+    stop(site, &mut second);
+    stage.assert_same();
+}
+
+/// A process is stopped in mid-work, another goes on, the topic is silent for three times as long as a transaction may be open,
+/// and more events come.
+pub fn stop_and_silence(command: &str, bootstrap: &str, topic: &str, events: usize) {
+    create(bootstrap, &[(topic, PARTITIONS)]);
+    produce(bootstrap, topic, PARTITIONS, meter_events(events / 2));
+    let name = format!("{topic}-disturbed");
+    let site = Site::new(command, bootstrap, &name, topic, "transaction_timeout_ms = 1000");
+    let mut child = site.start();
+    site.wait_for_rows(200, Duration::from_secs(60));
+    stop(&site, &mut child);
+    let mut child = site.start();
+    site.wait_for_rows(events / 2 - bad_among(events / 2), Duration::from_secs(60));
+    std::thread::sleep(Duration::from_secs(3));
+    produce(bootstrap, topic, PARTITIONS, meter_events(events).skip(events / 2));
+    site.wait_for_rows(events - bad_among(events), Duration::from_secs(120));
+    stop(&site, &mut child);
+    let reference = Site::new(command, bootstrap, &format!("{topic}-reference"), topic, "stop = \"end\"");
+    reference.run_to_its_end();
+    assert_same(&site, &reference, topic, events);
+}
+
+/// The broker is killed, is away for a while, and comes back: the pipeline goes on by itself. `false` where the broker is
+/// somebody else's, and so not ours to kill.
+pub fn broker_away(command: &str, broker: &mut Broker, topic: &str, events: usize, away: Duration) -> bool {
+    let bootstrap = broker.bootstrap().to_owned();
+    let stage = Stage::set(command, &bootstrap, topic, events, "");
+    let site = &stage.disturbed;
+    let mut child = site.start();
+    site.wait_for_rows(300, Duration::from_secs(60));
+    if broker.kill().is_err() {
+        kill(&mut child);
+        return false;
+    }
+    std::thread::sleep(away);
+    broker.restart().unwrap_or_else(|error| panic!("{error}"));
+    let begun = Instant::now();
+    while site.rows_so_far() < stage.rows() {
+        assert!(begun.elapsed() < Duration::from_secs(180), "{}", site.log());
+        assert!(child.try_wait().expect("a process of ours").is_none(), "{}", site.log());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    stop(site, &mut child);
+    stage.assert_same();
+    true
+}
+
+/// A second process joins and leaves `times` times while events are worked on, so that partitions move at each. In the middle
+/// one process dies while it commits a partition that it gives up.
+pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, times: usize) {
+    let stage = Stage::set(command, bootstrap, topic, events / 2, "");
+    let site = &stage.disturbed;
+    let mut steady = site.start();
+    site.wait_for_rows(100, Duration::from_secs(60));
+    for time in 0..times {
+        let sent = events / 2 + time * (events / 2) / times..events / 2 + (time + 1) * (events / 2) / times;
+        let slice = || meter_events(sent.end).skip(sent.start);
+        if time == times / 2 {
+            // Revoking is a stop of the shard: the one that stays dies there, and the other takes over.
+            kill(&mut steady);
+            produce(bootstrap, topic, PARTITIONS, slice());
+            let before = site.log().len();
+            steady = site.start_with(Some("stop.flushed:1"));
+            site.wait_until_at_work(&steady, PARTITIONS as usize);
+            let mut joining = site.start();
+            ended(&mut steady, Duration::from_secs(60));
+            assert!(site.log()[before..].contains("failpoint stop.flushed:1"), "{}", site.log());
+            std::thread::sleep(Duration::from_millis(1_000));
+            stop(site, &mut joining);
+            steady = site.start();
+            continue;
+        }
+        let mut joining: Child = site.start();
+        produce(bootstrap, topic, PARTITIONS, slice());
+        site.wait_until_at_work(&joining, 1);
+        stop(site, &mut joining);
+    }
+    site.wait_for_rows(events - bad_among(events), Duration::from_secs(180));
+    stop(site, &mut steady);
+    let whole = Site::new(command, bootstrap, &format!("{topic}-whole"), topic, "stop = \"end\"");
+    whole.run_to_its_end();
+    assert_same(site, &whole, topic, events);
+    assert!(assert_traces_hold(&site.place.path("traces")) > 10);
+}
+
+/// SIGTERM at random moments, `times` times: each process ends cleanly, with exit code 0.
+pub fn terminations(command: &str, bootstrap: &str, topic: &str, events: usize, times: usize, seed: u64) -> usize {
+    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
+    let mut dice = Dice(seed);
+    let mut clean = 0;
+    for _ in 0..times {
+        let mut child = stage.disturbed.start();
+        // From before it listens for signals (then it just dies) to mid-work.
+        std::thread::sleep(Duration::from_millis(dice.below(2_500)));
+        signal(&child, "-TERM");
+        match ended(&mut child, Duration::from_secs(60)) {
+            Some(0) => clean += 1,
+            None => {}
+            code => panic!("exit code {code:?} after SIGTERM: {}", stage.disturbed.log()),
+        }
+    }
+    stage.disturbed.run_to_its_end();
+    stage.assert_same();
+    clean
+}
+
+/// No room for checkpoints for a while: the process goes on with what it can commit, or stops; the next one, with room, goes on
+/// from there.
+pub fn full_disk(command: &str, bootstrap: &str, topic: &str, events: usize) {
+    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
+    let site = &stage.disturbed;
+    let mut child = site.start();
+    site.wait_until_at_work(&child, PARTITIONS as usize);
+    kill(&mut child);
+    // Files of up to 4 KiB: manifests and traces can be written for a while, states cannot.
+    let mut tight = limited(site, 8).stdout(Stdio::null()).stderr(site.log_file()).spawn().expect("a shell");
+    ended(&mut tight, Duration::from_secs(120));
+    assert!(site.log().contains("a checkpoint could not be written"), "there was room: {}", site.log());
+    site.run_to_its_end();
+    stage.assert_same();
+}
