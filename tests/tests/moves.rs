@@ -1,0 +1,99 @@
+//! Keys that move to new partitions: refused until they are given their state, which is exact from then on.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::collections::BTreeMap;
+
+use sluicegate_testkit::kafka::Broker;
+use sluicegate_tests::kafka::{committed, create, enlarge, produce_by_key};
+use sluicegate_tests::site::{PARTITIONS, Site, meter_events, pipeline};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
+const EVENTS: usize = 9_000;
+
+/// Events that all are JSON.
+fn events(from: usize, to: usize) -> impl Iterator<Item = (String, Vec<u8>)> {
+    meter_events(to).skip(from).filter(|(_, value)| value.starts_with(b"{"))
+}
+
+/// A site whose network learns nothing, so that a key's forecasts depend on its own events alone.
+fn site(bootstrap: &str, name: &str, topic: &str) -> Site {
+    let site = Site::new(SLUICE, bootstrap, name, topic, "");
+    let text = pipeline(bootstrap, name, topic, "stop = \"end\"").replace("hidden = 8", "hidden = 8, learn = false");
+    site.place.write("live.toml", &text);
+    site
+}
+
+/// The forecasts of each key, in order, less where the event came from.
+fn by_key(bootstrap: &str, site: &Site) -> BTreeMap<String, Vec<serde_json::Value>> {
+    let mut all: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
+    for (_, value) in committed(bootstrap, &format!("{}.out", site.name), PARTITIONS).into_values().flatten() {
+        let mut row: serde_json::Value = serde_json::from_slice(value.as_deref().unwrap()).unwrap();
+        for name in ["partition", "offset"] {
+            row.as_object_mut().unwrap().remove(name);
+        }
+        all.entry(row["key"].as_str().unwrap().to_owned()).or_default().push(row);
+    }
+    // A key's rows come from two partitions, one after the other, but into one.
+    all.values_mut().for_each(|rows| rows.sort_by_key(|row| row["time"].to_string()));
+    all
+}
+
+#[test]
+fn a_topic_that_was_enlarged_goes_on_with_the_states_of_its_keys() {
+    let broker = Broker::start().unwrap_or_else(|error| panic!("{error}"));
+    let bootstrap = broker.bootstrap();
+    create(bootstrap, &[("fixed", PARTITIONS), ("enlarged", PARTITIONS)]);
+    produce_by_key(bootstrap, "fixed", events(0, EVENTS));
+    let reference = site(bootstrap, "fixed-run", "fixed");
+    reference.run_to_its_end();
+
+    let half = EVENTS / 2;
+    produce_by_key(bootstrap, "enlarged", events(0, half));
+    let grown = site(bootstrap, "enlarged-run", "enlarged");
+    grown.run_to_its_end();
+    enlarge(bootstrap, "enlarged", 2 * PARTITIONS as usize);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    produce_by_key(bootstrap, "enlarged", events(half, EVENTS));
+
+    let refused = grown.command().output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("sluice checkpoint reshard") && said.contains("new_partitions"), "{said}");
+
+    let resharded = grown.place.run(&["checkpoint", "reshard", "live.toml"]);
+    assert_eq!(resharded.code, Some(0), "{}", resharded.stderr);
+    for (new, old) in [(3, 0), (4, 1), (5, 2)] {
+        let line = format!("enlarged-{new} begins with the state of enlarged-{old} at offset ");
+        assert!(resharded.stdout.contains(&line), "{}", resharded.stdout);
+    }
+    assert_eq!(grown.place.run(&["checkpoint", "reshard", "live.toml"]).stdout, "no partition is new\n");
+    grown.run_to_its_end();
+    let (got, expected) = (by_key(bootstrap, &grown), by_key(bootstrap, &reference));
+    assert_eq!(expected.len(), 50);
+    for (key, rows) in &expected {
+        assert!(got.get(key) == Some(rows), "the forecasts of {key} differ");
+    }
+    // What a shard was given is gone once it has begun.
+    let seeds = (0..6).filter(|number| {
+        grown.place.path(&format!("checkpoints/enlarged-run/enlarged-{number}/seed/manifest.json")).exists()
+    });
+    assert_eq!(seeds.count(), 0);
+}
+
+#[test]
+fn keys_of_several_partitions_begin_cold_only_when_asked() {
+    let broker = Broker::start().unwrap_or_else(|error| panic!("{error}"));
+    let bootstrap = broker.bootstrap();
+    create(bootstrap, &[("odd", PARTITIONS)]);
+    produce_by_key(bootstrap, "odd", events(0, 600));
+    let grown = site(bootstrap, "odd-run", "odd");
+    grown.run_to_its_end();
+    enlarge(bootstrap, "odd", 4);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let refused = grown.place.run(&["checkpoint", "reshard", "live.toml"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("odd-0, odd-1, odd-2") && refused.stderr.contains("--cold"), "{}", refused.stderr);
+    let cold = grown.place.run(&["checkpoint", "reshard", "live.toml", "--cold"]);
+    assert_eq!(cold.stdout, "odd-3 begins with the state of no event\n", "{}", cold.stderr);
+    grown.run_to_its_end();
+}
