@@ -72,21 +72,9 @@ impl Rejected {
         let text = |of: fn(&Self) -> &str| Arc::new(StringArray::from_iter_values(letters.iter().map(of))) as ArrayRef;
         let mut key = BinaryBuilder::new();
         let mut payload = BinaryBuilder::new();
-        let mut headers = ListBuilder::new(StructBuilder::from_fields(header_fields(), 0));
         for letter in letters {
             key.append_option(letter.key.as_deref());
             payload.append_option(letter.payload.as_deref());
-            for (name, value) in &letter.headers {
-                let header = headers.values();
-                if let Some(names) = header.field_builder::<StringBuilder>(0) {
-                    names.append_value(name);
-                }
-                if let Some(values) = header.field_builder::<BinaryBuilder>(1) {
-                    values.append_option(value.as_deref());
-                }
-                header.append(true);
-            }
-            headers.append(true);
         }
         let times = TimestampMicrosecondArray::from_iter(letters.iter().map(|letter| letter.time_us));
         let offsets = Int64Array::from_iter_values(letters.iter().map(|letter| letter.offset.0));
@@ -101,9 +89,28 @@ impl Rejected {
                 Arc::new(times.with_timezone("UTC")),
                 Arc::new(key.finish()),
                 Arc::new(payload.finish()),
-                Arc::new(headers.finish()),
+                Self::header_column(letters.iter().map(|letter| letter.headers.as_slice())),
             ],
         )
+    }
+
+    /// The headers of some records as a column of the type that dead letters have: a list of `name` and `value` each.
+    pub fn header_column<'a>(records: impl Iterator<Item = &'a [(String, Option<Vec<u8>>)]>) -> ArrayRef {
+        let mut headers = ListBuilder::new(StructBuilder::from_fields(header_fields(), 0));
+        for record in records {
+            for (name, value) in record {
+                let header = headers.values();
+                if let Some(names) = header.field_builder::<StringBuilder>(0) {
+                    names.append_value(name);
+                }
+                if let Some(values) = header.field_builder::<BinaryBuilder>(1) {
+                    values.append_option(value.as_deref());
+                }
+                header.append(true);
+            }
+            headers.append(true);
+        }
+        Arc::new(headers.finish())
     }
 }
 

@@ -1,23 +1,28 @@
 //! What a pipeline file says of a format.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
-use crate::Decoder;
+use crate::avro::{AvroConfig, AvroDecoder, AvroEncoder, AvroPlan, AvroSinkConfig};
+use crate::ipc::{IpcDecoder, IpcEncoder};
 use crate::json::JsonDecoder;
 use crate::plain::PlainDecoder;
+use crate::{Decoder, Encoder};
 
-/// How payloads become rows: the settings `format` and `schema` of a source.
+/// How payloads become rows: the settings `format`, `schema` and `avro` of a source.
 #[derive(Debug, Clone, Default)]
 pub struct FormatConfig {
     /// The format.
     pub format: Format,
     /// The columns, for formats that need them named.
     pub schema: Option<BTreeMap<String, FieldType>>,
+    /// What else Avro needs.
+    pub avro: Option<AvroConfig>,
 }
 
 /// A format of payloads.
@@ -32,6 +37,12 @@ pub enum Format {
     Text,
     /// Any bytes: one column, `value`.
     Bytes,
+    /// An Avro record, whose fields become the columns. Numbers, text, booleans, bytes, enumerations (as text), dates, timestamps
+    /// (as UTC), and each of them or null; nothing nested. The table `avro` says by which schema.
+    Avro,
+    /// An Arrow IPC stream with one row, whose columns are those that `schema` names. Others are left out; one that is missing is a
+    /// missing value.
+    ArrowIpc,
 }
 
 /// The type of a column, and of the member that it is read from.
@@ -78,32 +89,122 @@ impl FieldType {
 }
 
 impl FormatConfig {
-    /// A decoder of this format. Its columns are in the order of their names.
+    /// Checks the settings, and finds what is needed to read a first payload. Files are relative to `base_dir`; `topic` is where
+    /// the payloads come from, if that is one.
     ///
     /// ```
     /// use std::collections::BTreeMap;
-    /// use sluicegate_formats::{FieldType, Format, FormatConfig};
+    /// use std::path::Path;
+    /// use sluicegate_formats::{DecodeError, FieldType, Format, FormatConfig};
     ///
     /// let schema = BTreeMap::from([("load".to_owned(), FieldType::Float64), ("meter".to_owned(), FieldType::String)]);
-    /// let mut decoder = FormatConfig { format: Format::Json, schema: Some(schema) }.decoder()?;
+    /// let config = FormatConfig { format: Format::Json, schema: Some(schema), avro: None };
+    /// let mut decoder = config.prepare(Path::new(""), None)?.decoder();
     /// decoder.push(Some(br#"{"meter": "north", "load": 0.5, "unit": "kW"}"#))?;
-    /// let bad = decoder.push(Some(br#"{"meter": "north", "load": "much"}"#)).unwrap_err();
+    /// let Err(DecodeError::Bad(bad)) = decoder.push(Some(br#"{"meter": "north", "load": "much"}"#)) else { panic!() };
     /// assert_eq!(bad.reason, "wrong-type");
-    /// assert_eq!(decoder.take()?.num_rows(), 1);
+    /// assert_eq!(decoder.take()?.rows.num_rows(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// A [`ConfigError`] for `schema`, when it is missing, empty, or not for this format.
-    pub fn decoder(&self) -> Result<Box<dyn Decoder>, ConfigError> {
-        match (self.format, &self.schema) {
-            (Format::Json, Some(schema)) if !schema.is_empty() => Ok(Box::new(JsonDecoder::new(schema))),
-            (Format::Json, _) => Err(ConfigError::new("schema", "the columns of the JSON objects are not named")
-                .help("name them with their types: schema = { meter = \"string\", load = \"float64\" }")),
-            (_, Some(_)) => Err(ConfigError::new("schema", "text and bytes have one column, `value`")
-                .help("leave it out, or read them as format = \"json\"")),
-            (Format::Text, None) => Ok(Box::new(PlainDecoder::text())),
-            (Format::Bytes, None) => Ok(Box::new(PlainDecoder::bytes())),
+    /// A [`ConfigError`] for `schema` or `avro`, when it is missing, empty, wrong, or not for this format.
+    pub fn prepare(&self, base_dir: &Path, topic: Option<&str>) -> Result<Prepared, ConfigError> {
+        if self.avro.is_some() && self.format != Format::Avro {
+            return Err(ConfigError::new("avro", "the records are in another format")
+                .help("leave it out, or write format = \"avro\""));
+        }
+        let kind = match (self.format, &self.schema) {
+            (Format::Json, Some(schema)) if !schema.is_empty() => Kind::Json(schema.clone()),
+            (Format::ArrowIpc, Some(schema)) if !schema.is_empty() => Kind::ArrowIpc(schema.clone()),
+            (Format::Json | Format::ArrowIpc, _) => {
+                return Err(ConfigError::new("schema", "the columns of the records are not named")
+                    .help("name them with their types: schema = { meter = \"string\", load = \"float64\" }"));
+            }
+            (Format::Avro, Some(_)) => {
+                return Err(ConfigError::new("schema", "the columns of Avro records are those of their schema")
+                    .help("leave it out, and name the schema in `avro`"));
+            }
+            (_, Some(_)) => {
+                return Err(ConfigError::new("schema", "text and bytes have one column, `value`")
+                    .help("leave it out, or read them as format = \"json\""));
+            }
+            (Format::Text, None) => Kind::Text,
+            (Format::Bytes, None) => Kind::Bytes,
+            (Format::Avro, None) => {
+                let avro = self.avro.clone().unwrap_or_default();
+                Kind::Avro(AvroPlan::new(&avro, base_dir, topic).map_err(|error| error.within("avro"))?)
+            }
+        };
+        Ok(Prepared(kind))
+    }
+}
+
+/// Settings that were checked, from which every reader's decoder is made.
+#[derive(Debug, Clone)]
+pub struct Prepared(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Json(BTreeMap<String, FieldType>),
+    ArrowIpc(BTreeMap<String, FieldType>),
+    Avro(AvroPlan),
+    Text,
+    Bytes,
+}
+
+impl Prepared {
+    /// A decoder. Where `schema` names the columns they are in the order of their names, else in that of the schema.
+    pub fn decoder(&self) -> Box<dyn Decoder> {
+        match &self.0 {
+            Kind::Json(schema) => Box::new(JsonDecoder::new(schema)),
+            Kind::ArrowIpc(schema) => Box::new(IpcDecoder::new(schema)),
+            Kind::Avro(plan) => Box::new(AvroDecoder::new(plan.clone())),
+            Kind::Text => Box::new(PlainDecoder::text()),
+            Kind::Bytes => Box::new(PlainDecoder::bytes()),
+        }
+    }
+
+    /// The columns of the rows.
+    pub fn columns(&self) -> SchemaRef {
+        match &self.0 {
+            Kind::Avro(plan) => plan.columns(),
+            _ => self.decoder().schema(),
+        }
+    }
+}
+
+/// How rows become payloads, in formats that need more than a cell: the settings `format` and `avro` of a sink.
+#[derive(Debug, Clone)]
+pub enum EncoderConfig {
+    /// An Avro record each.
+    Avro(AvroSinkConfig),
+    /// An Arrow IPC stream each, with the schema and the row.
+    ArrowIpc,
+}
+
+impl EncoderConfig {
+    /// Checks the settings and the columns without registering anything.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] for `avro`.
+    pub fn check(&self, columns: &Schema, topic: Option<&str>) -> Result<(), ConfigError> {
+        match self {
+            Self::Avro(config) => AvroEncoder::check(config, columns, topic).map_err(|error| error.within("avro")),
+            Self::ArrowIpc => Ok(()),
+        }
+    }
+
+    /// An encoder of rows with these columns, for `topic` if they all go to one.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] for `avro`, when a column cannot be written, or its schema not be registered.
+    pub fn encoder(&self, columns: &Schema, topic: Option<&str>) -> Result<Box<dyn Encoder>, ConfigError> {
+        match self {
+            Self::Avro(config) => {
+                Ok(Box::new(AvroEncoder::new(config, columns, topic).map_err(|error| error.within("avro"))?))
+            }
+            Self::ArrowIpc => Ok(Box::new(IpcEncoder)),
         }
     }
 }

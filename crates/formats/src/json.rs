@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::column::{Cell, Column, fit};
-use crate::{BadRecord, Decoder, FieldType};
+use crate::{BadRecord, DecodeError, Decoder, FieldType, Taken};
 
 /// Reads one object per payload. A row is appended only when all of it has been read, so a bad one leaves nothing behind.
 pub(crate) struct JsonDecoder {
@@ -41,7 +41,7 @@ impl Decoder for JsonDecoder {
         self.schema.clone()
     }
 
-    fn push(&mut self, payload: Option<&[u8]>) -> Result<(), BadRecord> {
+    fn push(&mut self, payload: Option<&[u8]>) -> Result<(), DecodeError> {
         let payload = payload.ok_or_else(BadRecord::empty)?;
         self.row.fill(Cell::Missing);
         let mut misfit = None;
@@ -49,7 +49,7 @@ impl Decoder for JsonDecoder {
         let object = Object { fields: &self.fields, row: &mut self.row, misfit: &mut misfit };
         let read = input.deserialize_map(object).and_then(|()| input.end());
         if let Some(message) = misfit {
-            return Err(BadRecord::new("wrong-type", message));
+            return Err(BadRecord::new("wrong-type", message).into());
         }
         read.map_err(|error| BadRecord::new("undecodable", format!("it is no JSON object: {error}")))?;
         for (column, cell) in self.columns.iter_mut().zip(&self.row) {
@@ -63,10 +63,10 @@ impl Decoder for JsonDecoder {
         self.len
     }
 
-    fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+    fn take(&mut self) -> Result<Taken, ArrowError> {
         self.len = 0;
         let columns = self.columns.iter_mut().map(Column::take).collect();
-        RecordBatch::try_new(self.schema.clone(), columns)
+        Ok(RecordBatch::try_new(self.schema.clone(), columns)?.into())
     }
 }
 

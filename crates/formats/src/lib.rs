@@ -1,15 +1,21 @@
-//! How the payload of a message becomes a row: JSON, text and bytes.
+//! How the payload of a message becomes a row, and a row a payload: JSON, Avro, Arrow IPC, text and bytes.
 //!
-//! [`FormatConfig`] is what a pipeline file says; [`FormatConfig::decoder`] makes a [`Decoder`] of it. A payload that is no row is
-//! told as a [`BadRecord`] and leaves no trace in the decoder, so its neighbours are not touched by it.
+//! [`FormatConfig`] is what a pipeline file says; prepared, it makes a [`Decoder`] for every reader. A payload that is no row is
+//! told as a [`BadRecord`] and leaves no trace in the decoder, so its neighbours are not touched by it; what cannot be told,
+//! because a schema registry is away, is [`DecodeError::Failed`]. [`EncoderConfig`] makes an [`Encoder`].
 //!
 //! Input may be hostile: nothing panics, and nothing is allocated by a length that a payload claims.
 
+mod avro;
 mod column;
 mod config;
 mod decoder;
+mod encoder;
+mod ipc;
 mod json;
 mod plain;
 
-pub use config::{FieldType, Format, FormatConfig};
-pub use decoder::{BadRecord, Decoder};
+pub use avro::{AvroConfig, AvroSinkConfig, Framing, RegistryConfig};
+pub use config::{EncoderConfig, FieldType, Format, FormatConfig, Prepared};
+pub use decoder::{BadRecord, DecodeError, Decoder, Taken};
+pub use encoder::{Encoded, Encoder};

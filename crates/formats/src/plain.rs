@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, BinaryBuilder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::{BadRecord, Decoder};
+use crate::{BadRecord, DecodeError, Decoder, Taken};
 
 /// Text or bytes.
 pub(crate) struct PlainDecoder {
@@ -39,7 +39,7 @@ impl Decoder for PlainDecoder {
         self.schema.clone()
     }
 
-    fn push(&mut self, payload: Option<&[u8]>) -> Result<(), BadRecord> {
+    fn push(&mut self, payload: Option<&[u8]>) -> Result<(), DecodeError> {
         let payload = payload.ok_or_else(BadRecord::empty)?;
         match &mut self.rows {
             Rows::Text(rows) => {
@@ -57,13 +57,13 @@ impl Decoder for PlainDecoder {
         self.len
     }
 
-    fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+    fn take(&mut self) -> Result<Taken, ArrowError> {
         self.len = 0;
         let column: ArrayRef = match &mut self.rows {
             Rows::Text(rows) => Arc::new(rows.finish()),
             Rows::Bytes(rows) => Arc::new(rows.finish()),
         };
-        RecordBatch::try_new(self.schema.clone(), vec![column])
+        Ok(RecordBatch::try_new(self.schema.clone(), vec![column])?.into())
     }
 }
 
@@ -75,10 +75,14 @@ mod tests {
     fn text_that_is_none_is_refused_and_leaves_its_neighbours_alone() {
         let mut decoder = PlainDecoder::text();
         decoder.push(Some(b"a")).unwrap();
-        assert_eq!(decoder.push(Some(&[0xff])).unwrap_err().reason, "not-utf8");
-        assert_eq!(decoder.push(None).unwrap_err().reason, "empty");
+        let reason = |pushed: Result<(), DecodeError>| match pushed {
+            Err(DecodeError::Bad(bad)) => bad.reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reason(decoder.push(Some(&[0xff]))), "not-utf8");
+        assert_eq!(reason(decoder.push(None)), "empty");
         decoder.push(Some("ü".as_bytes())).unwrap();
-        let rows = decoder.take().unwrap();
+        let rows = decoder.take().unwrap().rows;
         let column = arrow::array::AsArray::as_string::<i32>(rows.column(0));
         assert_eq!(column.iter().flatten().collect::<Vec<_>>(), ["a", "ü"]);
         assert!(decoder.is_empty());

@@ -1,16 +1,25 @@
 //! JSON payloads as rows.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use proptest::prelude::*;
-use sluicegate_formats::{Decoder, FieldType, Format, FormatConfig};
+use sluicegate_formats::{BadRecord, DecodeError, Decoder, FieldType, Format, FormatConfig};
 
 fn decoder(fields: &[(&str, FieldType)]) -> Box<dyn Decoder> {
     let schema: BTreeMap<String, FieldType> = fields.iter().map(|(name, field)| ((*name).to_owned(), *field)).collect();
-    FormatConfig { format: Format::Json, schema: Some(schema) }.decoder().unwrap()
+    let config = FormatConfig { format: Format::Json, schema: Some(schema), avro: None };
+    config.prepare(Path::new(""), None).unwrap().decoder()
+}
+
+fn bad(pushed: Result<(), DecodeError>) -> BadRecord {
+    match pushed {
+        Err(DecodeError::Bad(bad)) => bad,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn all() -> Box<dyn Decoder> {
@@ -32,7 +41,7 @@ fn members_become_columns_whatever_their_order() {
         br#" {"t":"2017-01-01T01:00:00+01:00","d":2,"b":-7,"x":[{"y":1}],"a":"s\u00fcd","e":true,"c":3,"u":5} "#;
     decoder.push(Some(payload)).unwrap();
     decoder.push(Some(b"{}")).unwrap();
-    let rows = decoder.take().unwrap();
+    let rows = decoder.take().unwrap().rows;
     assert_eq!(rows.column(0).as_string::<i32>().value(0), "süd");
     assert_eq!(rows.column(1).as_primitive::<Int64Type>().value(0), -7);
     assert_eq!(rows.column(2).as_primitive::<Int32Type>().value(0), 3);
@@ -66,17 +75,17 @@ fn what_does_not_fit_is_named_with_its_column() {
     ];
     let mut decoder = all();
     for (payload, reason, message) in cases {
-        let bad = decoder.push(Some(payload.as_bytes())).unwrap_err();
+        let bad = bad(decoder.push(Some(payload.as_bytes())));
         assert_eq!(bad.reason, reason, "{payload}");
         assert!(bad.message.contains(message), "{payload}: {}", bad.message);
     }
     assert!(decoder.is_empty());
-    assert_eq!(decoder.push(None).unwrap_err().reason, "empty");
+    assert_eq!(bad(decoder.push(None)).reason, "empty");
 }
 
 #[test]
 fn json_without_columns_is_refused_with_an_example() {
-    let error = FormatConfig::default().decoder().err().unwrap().to_string();
+    let error = FormatConfig::default().prepare(Path::new(""), None).err().unwrap().to_string();
     assert!(error.contains("schema = {"), "{error}");
 }
 
@@ -94,7 +103,7 @@ proptest! {
             prop_assert!(decoder.push(Some(short)).is_err());
             decoder.push(Some(payload.as_bytes())).unwrap();
         }
-        let table = decoder.take().unwrap();
+        let table = decoder.take().unwrap().rows;
         prop_assert_eq!(table.num_rows(), rows.len());
         for (row, (s, i, n)) in rows.iter().enumerate() {
             prop_assert_eq!(table.column_by_name("s").unwrap().as_string::<i32>().value(row), s);
@@ -108,6 +117,6 @@ proptest! {
     fn any_bytes_are_a_row_or_a_bad_record(payload in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut decoder = all();
         let rows = usize::from(decoder.push(Some(&payload)).is_ok());
-        prop_assert_eq!(decoder.take().unwrap().num_rows(), rows);
+        prop_assert_eq!(decoder.take().unwrap().rows.num_rows(), rows);
     }
 }

@@ -75,7 +75,7 @@ pub enum ModelError {
     /// A snapshot of an operator with other settings.
     #[error(
         "the snapshot was made with `{setting}` = {snapshot}, but here it is {here}; its state would mean something else. \
-         Restore it with the same setting, or start over without it"
+         Put the setting back, or start over on purpose with `sluice run --fresh NAME`, NAME being the pipeline's"
     )]
     Settings {
         /// The setting.

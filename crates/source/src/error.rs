@@ -206,6 +206,16 @@ pub enum SourceError {
         /// What is wrong with it.
         message: String,
     },
+    /// A record that may be a row, but cannot be read for want of something else.
+    #[error("the record at offset {offset} of partition `{partition}` cannot be read now; a new run goes on there")]
+    Unreadable {
+        /// The partition.
+        partition: String,
+        /// The record's offset.
+        offset: i64,
+        /// What is wanting.
+        source: sluicegate_core::BoxError,
+    },
     /// The reader was asked for more after it had failed.
     #[error("reading {partition} ended at an earlier error; open the partition again")]
     Ended {

@@ -18,6 +18,9 @@ pub(super) enum Verdict {
     Fenced,
     /// The group has gone on without this process.
     NoMember,
+    /// The group has begun another generation, and it is not known yet whether this process is in it. It mostly is: others
+    /// joined or left. The transaction is void; taking the shard over anew tells.
+    Moved,
     /// It stays so until somebody changes something.
     Failed,
 }
@@ -27,11 +30,10 @@ pub(super) fn verdict(error: &KafkaError) -> Verdict {
     let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
     match code {
         Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => return Verdict::Fenced,
-        Code::UnknownMemberId
-        | Code::IllegalGeneration
-        | Code::FencedInstanceId
-        | Code::FencedMemberEpoch
-        | Code::StaleMemberEpoch => return Verdict::NoMember,
+        Code::IllegalGeneration | Code::RebalanceInProgress => return Verdict::Moved,
+        Code::UnknownMemberId | Code::FencedInstanceId | Code::FencedMemberEpoch | Code::StaleMemberEpoch => {
+            return Verdict::NoMember;
+        }
         code if is_permanent(code) => return Verdict::Failed,
         _ => {}
     }
@@ -79,6 +81,25 @@ pub(super) fn ledger_error(verdict: Verdict, context: &str, error: &KafkaError) 
     match verdict {
         Verdict::Fenced | Verdict::NoMember => LedgerError::Fenced(message),
         Verdict::Failed => LedgerError::Failed(message),
-        Verdict::Again | Verdict::Abort | Verdict::Lost => LedgerError::Lost(message),
+        Verdict::Again | Verdict::Abort | Verdict::Lost | Verdict::Moved => LedgerError::Lost(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process whose group begins another generation is no zombie: it takes its shard over again, and goes on.
+    #[test]
+    fn another_generation_is_no_reason_to_stop_but_lost_membership_is() {
+        let means = |code| {
+            let error = KafkaError::Global(code);
+            ledger_error(verdict(&error), "test", &error)
+        };
+        assert!(matches!(means(Code::IllegalGeneration), LedgerError::Lost(_)));
+        assert!(matches!(means(Code::RebalanceInProgress), LedgerError::Lost(_)));
+        assert!(matches!(means(Code::UnknownMemberId), LedgerError::Fenced(_)));
+        assert!(matches!(means(Code::ProducerFenced), LedgerError::Fenced(_)));
+        assert!(matches!(means(Code::TopicAuthorizationFailed), LedgerError::Failed(_)));
     }
 }

@@ -6,15 +6,17 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, SchemaRef};
 use sluicegate_core::config::nearest;
 use sluicegate_core::{ConfigError, PipelineContext, Rejected, SinkConfig, SinkFactory};
+use sluicegate_formats::EncoderConfig;
 use sluicegate_kafka::{Connection, ProducerSettings, Transactions, partitions_of};
 
-use super::config::{Columns, Delivery, KafkaConfig};
+use super::config::{Columns, Delivery, KafkaConfig, ValueFormat};
 use super::factory::KafkaFactory;
 use super::layout::Layout;
 
 impl SinkConfig for KafkaConfig {
     fn bind(self, input: &SchemaRef, pipeline: &PipelineContext) -> Result<Box<dyn SinkFactory>, ConfigError> {
         let layout = self.layout(input)?;
+        let encoder = self.encoder(input)?;
         let client = Connection::new(self.bootstrap_servers.clone(), self.properties.clone())?;
         if let Some(topic) = &self.topic {
             partitions_of(&client, topic, "topic")?;
@@ -35,6 +37,8 @@ impl SinkConfig for KafkaConfig {
         Ok(Box::new(KafkaFactory {
             pipeline: pipeline.name.clone(),
             layout,
+            encoder,
+            columns: input.clone(),
             delivery: self.delivery,
             producer,
             transaction_timeout: Duration::from_millis(self.transaction_timeout_ms),
@@ -45,6 +49,25 @@ impl SinkConfig for KafkaConfig {
 }
 
 impl KafkaConfig {
+    /// How rows become values, where that takes more than a cell or JSON.
+    fn encoder(&self, input: &SchemaRef) -> Result<Option<EncoderConfig>, ConfigError> {
+        if self.avro.is_some() && self.format != ValueFormat::Avro {
+            return Err(ConfigError::new("avro", "the rows are written in another format")
+                .help("leave it out, or write format = \"avro\""));
+        }
+        let encoder = match self.format {
+            ValueFormat::Json => return Ok(None),
+            ValueFormat::ArrowIpc => EncoderConfig::ArrowIpc,
+            ValueFormat::Avro => EncoderConfig::Avro(self.avro.clone().unwrap_or_default()),
+        };
+        if self.value.is_some() {
+            return Err(ConfigError::new("value", "one column is the whole value, so no format applies")
+                .help("leave `value` or `format` out"));
+        }
+        encoder.check(input, self.topic.as_deref())?;
+        Ok(Some(encoder))
+    }
+
     fn layout(&self, input: &SchemaRef) -> Result<Layout, ConfigError> {
         if self.topic.is_none() && self.topic_column.is_none() {
             return Err(ConfigError::new("topic", "no topic is given").help("set `topic`, or `topic_column`"));

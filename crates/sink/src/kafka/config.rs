@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use sluicegate_formats::AvroSinkConfig;
 use sluicegate_kafka::Partitioner;
 
 /// Writes rows to a Kafka topic, one record each.
@@ -49,6 +50,10 @@ pub struct KafkaConfig {
     /// How a row becomes a value.
     #[serde(default)]
     pub format: ValueFormat,
+
+    /// What is needed to write Avro: `avro = { registry = { url = "http://localhost:8081" } }`.
+    #[serde(default)]
+    pub avro: Option<AvroSinkConfig>,
 
     /// What readers see after a failure.
     #[serde(default)]
@@ -111,6 +116,11 @@ pub enum ValueFormat {
     /// A JSON object, its members in the order of the columns. Missing values, NaN and infinities are `null`.
     #[default]
     Json,
+    /// An Avro record, its fields in the order of the columns. The table `avro` says where its schema is registered. Characters that
+    /// Avro does not allow in a name become `_`.
+    Avro,
+    /// An Arrow IPC stream, with the schema and the row.
+    ArrowIpc,
 }
 
 /// What readers see after a failure.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::SchemaRef;
 use sluicegate_core::{BoxError, Delivery as CoreDelivery, Ledger, ShardContext, Sink, SinkFactory};
+use sluicegate_formats::EncoderConfig;
 use sluicegate_kafka::{LedgerSpec, Outbox, ProducerSettings, Transactions};
 
 use super::config::Delivery;
@@ -15,6 +17,8 @@ use crate::SinkError;
 pub(super) struct KafkaFactory {
     pub(super) pipeline: String,
     pub(super) layout: Layout,
+    pub(super) encoder: Option<EncoderConfig>,
+    pub(super) columns: SchemaRef,
     pub(super) delivery: Delivery,
     pub(super) producer: ProducerSettings,
     pub(super) transaction_timeout: Duration,
@@ -45,7 +49,9 @@ impl SinkFactory for KafkaFactory {
                 Way::Shared(producer.ok_or_else(|| SinkError::NoLedger { partition: shard.partition.to_string() })?)
             }
         };
-        Ok(Box::new(KafkaSink::new(self.layout.clone(), way, self.producer.message_size_max_bytes)))
+        let topic = self.layout.topic.as_deref();
+        let encoder = self.encoder.as_ref().map(|encoder| encoder.encoder(&self.columns, topic)).transpose()?;
+        Ok(Box::new(KafkaSink::new(self.layout.clone(), encoder, way, self.producer.message_size_max_bytes)))
     }
 
     fn delivery(&self) -> CoreDelivery {

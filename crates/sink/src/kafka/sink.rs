@@ -1,11 +1,12 @@
 //! Sending, waiting, and what failures mean.
 
 use sluicegate_core::{Batch, BoxError, Offset, Sink};
+use sluicegate_formats::{Encoded, Encoder};
 use sluicegate_kafka::{Outbox, ProduceError, Record, ShardProducer};
 
 use super::cell;
 use super::layout::Layout;
-use super::value::Values;
+use super::value::json;
 use crate::SinkError;
 
 /// What the records of a sink go through.
@@ -40,22 +41,24 @@ fn meaning(producer: &ShardProducer, error: ProduceError) -> BoxError {
 /// Writes the rows of one shard as records.
 pub(super) struct KafkaSink {
     layout: Layout,
+    encoder: Option<Box<dyn Encoder>>,
     way: Way,
     size_max_bytes: usize,
 }
 
 impl KafkaSink {
-    pub(super) fn new(layout: Layout, way: Way, size_max_bytes: usize) -> Self {
-        Self { layout, way, size_max_bytes }
+    pub(super) fn new(layout: Layout, encoder: Option<Box<dyn Encoder>>, way: Way, size_max_bytes: usize) -> Self {
+        Self { layout, encoder, way, size_max_bytes }
     }
 }
 
 impl Sink for KafkaSink {
     fn write(&mut self, batch: &Batch) -> Result<(), BoxError> {
         let rows = batch.records();
-        let values = match self.layout.value {
-            Some(_) => Values::default(),
-            None => Values::json(rows)?,
+        let values = match (&mut self.encoder, self.layout.value) {
+            (Some(encoder), _) => encoder.encode(rows)?,
+            (None, Some(_)) => Encoded::default(),
+            (None, None) => json(rows)?,
         };
         let timestamps = self.layout.timestamps_of(rows)?;
         for (row, timestamp_ms) in timestamps.into_iter().enumerate() {

@@ -1,38 +1,24 @@
-//! Rows as values.
+//! Rows as JSON.
 
 use std::io;
-use std::ops::Range;
 
 use arrow::array::RecordBatch;
+use sluicegate_formats::Encoded;
 
 use crate::console::json::write_row;
 
-/// The values of a batch of rows, one after the other.
-#[derive(Debug, Default)]
-pub(super) struct Values {
-    bytes: Vec<u8>,
-    places: Vec<Range<usize>>,
-}
-
-impl Values {
-    /// Each row as a JSON object.
-    ///
-    /// # Errors
-    /// When a row cannot be written as one.
-    pub(super) fn json(rows: &RecordBatch) -> io::Result<Self> {
-        let columns: Vec<usize> = (0..rows.num_columns()).collect();
-        let mut values = Self::default();
-        for row in 0..rows.num_rows() {
-            let start = values.bytes.len();
-            write_row(rows, &columns, row, &mut values.bytes)?;
-            // Without the line break at its end.
-            values.places.push(start..values.bytes.len() - 1);
-        }
-        Ok(values)
+/// Each row as a JSON object.
+///
+/// # Errors
+/// When a row cannot be written as one.
+pub(super) fn json(rows: &RecordBatch) -> io::Result<Encoded> {
+    let columns: Vec<usize> = (0..rows.num_columns()).collect();
+    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(rows.num_rows()));
+    for row in 0..rows.num_rows() {
+        write_row(rows, &columns, row, &mut bytes)?;
+        // Without the line break at its end.
+        bytes.pop();
+        ends.push(bytes.len());
     }
-
-    /// The value of row `row`.
-    pub(super) fn get(&self, row: usize) -> Option<&[u8]> {
-        self.places.get(row).and_then(|place| self.bytes.get(place.clone()))
-    }
+    Ok(Encoded::new(bytes, ends))
 }

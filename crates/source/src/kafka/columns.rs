@@ -6,8 +6,8 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, T
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use sluicegate_core::config::nearest;
-use sluicegate_core::{ConfigError, Roles};
-use sluicegate_formats::{Decoder, FormatConfig};
+use sluicegate_core::{ConfigError, Rejected, Roles};
+use sluicegate_formats::{Decoder, Prepared};
 use sluicegate_kafka::RawRecord;
 
 use super::config::Metadata;
@@ -15,7 +15,7 @@ use super::config::Metadata;
 /// The columns of every batch.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
-    format: FormatConfig,
+    format: Prepared,
     metadata: Vec<Metadata>,
     schema: SchemaRef,
 }
@@ -26,6 +26,12 @@ impl Metadata {
         match self {
             Self::Key => Field::new("key", DataType::Utf8, true),
             Self::Timestamp => Field::new("timestamp", time(), true),
+            Self::Headers => {
+                // As dead letters have them.
+                let of_letters = Rejected::schema();
+                let headers = of_letters.field_with_name("headers").map(|field| field.data_type().clone());
+                Field::new("headers", headers.unwrap_or(DataType::Null), true)
+            }
             Self::Offset => Field::new("offset", DataType::Int64, false),
             Self::Topic => Field::new("topic", DataType::Utf8, false),
             Self::Partition => Field::new("partition", DataType::Int32, false),
@@ -42,6 +48,7 @@ impl Metadata {
                 let micros = |record: &&RawRecord| record.timestamp_ms.and_then(|millis| millis.checked_mul(1000));
                 Arc::new(TimestampMicrosecondArray::from_iter(records.iter().map(micros)).with_timezone("UTC"))
             }
+            Self::Headers => Rejected::header_column(records.iter().map(|record| record.headers.as_slice())),
             Self::Offset => Arc::new(Int64Array::from_iter_values(records.iter().map(|record| record.offset))),
             Self::Topic => Arc::new(StringArray::from_iter_values(records.iter().map(|_| topic))),
             Self::Partition => Arc::new(Int32Array::from_iter_values(records.iter().map(|_| number))),
@@ -52,13 +59,12 @@ impl Metadata {
 impl Columns {
     /// Puts the columns together and gives two of them their roles.
     pub(super) fn choose(
-        format: FormatConfig,
+        format: Prepared,
         metadata: &[Metadata],
         time: Option<&str>,
         key: Option<&str>,
     ) -> Result<Self, ConfigError> {
-        let mut fields: Vec<Field> =
-            format.decoder()?.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+        let mut fields: Vec<Field> = format.columns().fields().iter().map(|field| field.as_ref().clone()).collect();
         for one in metadata {
             let field = one.field();
             if fields.iter().any(|other| other.name() == field.name()) {
@@ -100,7 +106,7 @@ impl Columns {
         self.schema.clone()
     }
 
-    pub(super) fn decoder(&self) -> Result<Box<dyn Decoder>, ConfigError> {
+    pub(super) fn decoder(&self) -> Box<dyn Decoder> {
         self.format.decoder()
     }
 

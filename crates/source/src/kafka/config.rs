@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::{ConfigError, PipelineContext, Source, SourceConfig};
-use sluicegate_formats::{FieldType, Format, FormatConfig};
+use sluicegate_formats::{AvroConfig, FieldType, Format, FormatConfig};
 use sluicegate_kafka::{Connection, GroupSettings, Partitioner, Transactions, cluster_id, partitions_of};
 
 use super::columns::Columns;
@@ -51,10 +51,14 @@ pub struct KafkaConfig {
     #[serde(default)]
     pub format: Format,
 
-    /// The columns that a JSON object has, with their types: `{ meter = "string", load = "float64" }`. They are handed on in the
+    /// The columns that a JSON object or an Arrow stream has, with their types: `{ meter = "string", load = "float64" }`. They are handed on in the
     /// order of their names.
     #[serde(default)]
     pub schema: Option<BTreeMap<String, FieldType>>,
+
+    /// What is needed to read Avro: `avro = { registry = { url = "http://localhost:8081" } }`, or `{ schema_file = "trades.avsc" }`.
+    #[serde(default)]
+    pub avro: Option<AvroConfig>,
 
     /// What else of a record becomes a column: of the same name, after those of the value.
     #[serde(default)]
@@ -164,6 +168,8 @@ pub enum Metadata {
     Key,
     /// The timestamp, in UTC.
     Timestamp,
+    /// The headers: a list of `name` and `value`, in order.
+    Headers,
     /// The offset.
     Offset,
     /// The topic.
@@ -198,8 +204,13 @@ impl SourceConfig for KafkaConfig {
     fn connect(self, pipeline: &PipelineContext) -> Result<Box<dyn Source>, ConfigError> {
         self.check()?;
         let connection = Connection::new(self.bootstrap_servers.clone(), self.properties.clone())?;
-        let decoder = FormatConfig { format: self.format, schema: self.schema.clone() };
-        let columns = Columns::choose(decoder, &self.metadata, self.time.as_deref(), self.key.as_deref())?;
+        let format = FormatConfig { format: self.format, schema: self.schema.clone(), avro: self.avro.clone() };
+        let topic = match self.topics.entries() {
+            [topic] if !topic.starts_with('^') => Some(topic.as_str()),
+            _ => None,
+        };
+        let format = format.prepare(&pipeline.base_dir, topic)?;
+        let columns = Columns::choose(format, &self.metadata, self.time.as_deref(), self.key.as_deref())?;
         let mut partitions = Vec::new();
         for topic in self.topics.entries() {
             if topic.starts_with('^') {

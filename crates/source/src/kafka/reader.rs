@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sluicegate_core::{Batch, BoxError, Offset, Offsets, PartitionId, Progress, Reader, Rejected};
-use sluicegate_formats::Decoder;
+use sluicegate_formats::{BadRecord, DecodeError, Decoder};
 use sluicegate_kafka::{Group, RawRecord, Tap};
 
 use super::source::Reading;
@@ -41,7 +41,7 @@ impl KafkaReader {
         first: i64,
         stop: Option<i64>,
     ) -> Result<Self, BoxError> {
-        let decoder = reading.columns.decoder()?;
+        let decoder = reading.columns.decoder();
         let (next, rejected, rows, high, asked_at) = (first, Vec::new(), 0, None, None);
         Ok(Self { partition, name, group, tap, reading, decoder, first, next, stop, rejected, rows, high, asked_at })
     }
@@ -52,29 +52,51 @@ impl KafkaReader {
         for record in records {
             match self.decoder.push(record.payload.as_deref()) {
                 Ok(()) => good.push(record),
-                Err(bad) if self.reading.fail_on_error => {
+                Err(DecodeError::Bad(bad)) => self.reject(record, bad)?,
+                Err(DecodeError::Failed(error)) => {
                     let (partition, offset) = (self.partition.to_string(), record.offset);
-                    return Err(SourceError::BadRecord { partition, offset, message: bad.message }.into());
+                    return Err(SourceError::Unreadable { partition, offset, source: error }.into());
                 }
-                Err(bad) => self.rejected.push(Rejected {
-                    component: self.reading.component.clone(),
-                    partition: self.partition.clone(),
-                    offset: Offset(record.offset),
-                    reason: bad.reason,
-                    message: bad.message,
-                    time_us: record.timestamp_ms.and_then(|millis| millis.checked_mul(1000)),
-                    key: record.key.clone(),
-                    payload: record.payload.clone(),
-                    headers: record.headers.clone(),
-                }),
             }
         }
         let decoded = self.decoder.take()?;
+        if !decoded.bad.is_empty() {
+            // Found only when the rows were taken. Dead letters are in the order of their offsets.
+            let places: Vec<usize> = decoded.bad.iter().map(|(place, _)| *place).collect();
+            for (place, bad) in decoded.bad {
+                if let Some(record) = good.get(place) {
+                    self.reject(record, bad)?;
+                }
+            }
+            let all = std::mem::take(&mut good).into_iter().enumerate();
+            good = all.filter(|(place, _)| !places.contains(place)).map(|(_, record)| record).collect();
+            self.rejected.sort_by_key(|letter| letter.offset);
+        }
         let (topic, number) = (&self.name.0, self.name.1);
-        let rows = self.reading.columns.rows(topic, number, &decoded, &good)?;
+        let rows = self.reading.columns.rows(topic, number, &decoded.rows, &good)?;
         self.rows += good.len() as u64;
         let offsets = Offsets::sparse(good.iter().map(|record| record.offset).collect::<Vec<i64>>())?;
         Ok(Batch::new(self.partition.clone(), offsets, rows)?)
+    }
+
+    /// Keeps a record that is no row for the dead letters, or fails at it.
+    fn reject(&mut self, record: &RawRecord, bad: BadRecord) -> Result<(), BoxError> {
+        if self.reading.fail_on_error {
+            let (partition, offset) = (self.partition.to_string(), record.offset);
+            return Err(SourceError::BadRecord { partition, offset, message: bad.message }.into());
+        }
+        self.rejected.push(Rejected {
+            component: self.reading.component.clone(),
+            partition: self.partition.clone(),
+            offset: Offset(record.offset),
+            reason: bad.reason,
+            message: bad.message,
+            time_us: record.timestamp_ms.and_then(|millis| millis.checked_mul(1000)),
+            key: record.key.clone(),
+            payload: record.payload.clone(),
+            headers: record.headers.clone(),
+        });
+        Ok(())
     }
 
     fn ask_how_far_behind(&mut self) {
