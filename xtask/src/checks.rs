@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use crate::failure::{Done, Failure};
 use crate::workspace::{Workspace, spelled};
-use crate::{kafka, libtorch, python};
+use crate::{kafka, libtorch, python, registry};
 
 struct Step {
     title: &'static str,
@@ -77,6 +77,7 @@ pub(crate) fn run(workspace: &Workspace, fast: bool) -> Done {
     if !fast {
         python::set_up(workspace)?;
         kafka::set_up(workspace)?;
+        registry::set_up(workspace)?;
     }
     let steps = if fast {
         vec![format(), lints(), tests_of_the_crates(workspace.root())?]

@@ -2,6 +2,7 @@
 //!
 //! - [`libtorch`] and [`wheel`]: where libtorch comes from, pinned by hash.
 //! - [`kafka`]: the broker that the end-to-end tests use, and one for first steps.
+//! - [`registry`]: the schema registry that the end-to-end tests use.
 //! - [`python`]: the Python that the end-to-end tests read Parquet with.
 //! - [`checks`]: what a change must pass. [`demo`]: the first pipeline.
 //! - [`tools`], [`workspace`], [`failure`]: what all of these share.
@@ -12,6 +13,7 @@ mod failure;
 mod kafka;
 mod libtorch;
 mod python;
+mod registry;
 mod tools;
 mod wheel;
 mod workspace;
@@ -60,7 +62,7 @@ enum Task {
     /// Format, lints, tests with the examples in the docs, and the docs themselves, in this order; the first failure
     /// ends the run and says how to repeat that step alone. Sets up first, including a Python with pandas, pyarrow and
     /// DuckDB in `.sluicegate/python` (pinned in `tests/requirements.txt`) that reads the Parquet files we write, and an
-    /// Apache Kafka in `.sluicegate/kafka` for the tests with a real broker.
+    /// Apache Kafka in `.sluicegate/kafka` and a schema registry in `.sluicegate/registry` for the tests with real ones.
     Test {
         /// For the time between edits: leave out the end-to-end tests, the examples in the docs, and the docs
         #[arg(long)]

@@ -159,7 +159,7 @@ impl Own {
     }
 }
 
-fn free_port() -> Result<u16, BrokerError> {
+pub(crate) fn free_port() -> Result<u16, BrokerError> {
     let bound = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     bound.map(|address| address.port()).map_err(BrokerError::io("find", "a free port"))
 }

@@ -8,8 +8,14 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum BrokerError {
     /// Nobody fetched Kafka.
-    #[error("there is no Kafka in {folder}; `cargo xtask setup` fetches it")]
+    #[error("there is no Kafka in {folder}; `cargo xtask test` fetches it")]
     NotFetched {
+        /// Where it should be.
+        folder: PathBuf,
+    },
+    /// Nobody fetched the schema registry.
+    #[error("there is no schema registry in {folder}; `cargo xtask test` fetches it")]
+    NoRegistry {
         /// Where it should be.
         folder: PathBuf,
     },

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! It is one node in KRaft mode, on free ports of 127.0.0.1, in a temporary folder, with few threads and short time-outs. It ends
-//! with the value that started it, and also when the process that started it is killed. `cargo xtask setup` and `cargo xtask
-//! test` fetch what it consists of into the folder that the variable `SLUICEGATE_KAFKA` names.
+//! with the value that started it, and also when the process that started it is killed. `cargo xtask test` and `cargo xtask
+//! kafka` fetch what it consists of into the folder that the variable `SLUICEGATE_KAFKA` names. [`SchemaRegistry`] is a real schema
+//! registry, in the same way.
 //!
 //! Where the variable `KAFKA_BOOTSTRAP` is set, [`Broker::start`] stands for that broker instead, which it neither starts nor
 //! ends.
@@ -19,7 +20,9 @@ mod broker;
 mod distribution;
 mod error;
 mod process;
+mod registry;
 
 pub use broker::Broker;
 pub use distribution::Distribution;
 pub use error::BrokerError;
+pub use registry::SchemaRegistry;

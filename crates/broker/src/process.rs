@@ -45,6 +45,12 @@ impl Process {
         Path::new(&format!("/proc/{}", self.id)).exists()
     }
 
+    /// Sends it a signal, such as `-STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        // One that is gone hears nothing.
+        let _ = Command::new("kill").args([name, &self.id.to_string()]).stderr(Stdio::null()).status();
+    }
+
     /// Kills it at once, and returns when it is gone.
     pub(crate) fn kill(mut self) {
         self.end();
