@@ -1,5 +1,7 @@
 //! The table `[checkpoint]` of a pipeline file.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
@@ -71,12 +73,8 @@ impl CheckpointConfig {
         if self.path.trim().is_empty() {
             return Err(ConfigError::new("path", "it is empty").help("name a folder, or the URL of an object store"));
         }
-        if let Ok(url) = url::Url::parse(&self.path)
-            && (!url.username().is_empty() || url.password().is_some())
-        {
-            return Err(ConfigError::new("path", "a URL with credentials in it ends up in logs")
-                .help("leave them out; they are taken from the environment"));
-        }
+        sluicegate_place::Address::parse(&self.path, Path::new(""))
+            .map_err(|error| ConfigError::new("path", error.to_string()))?;
         if self.interval_ms < INTERVAL_MS_MIN {
             return Err(ConfigError::new("interval_ms", format!("{} is too often", self.interval_ms))
                 .help(format!("give {INTERVAL_MS_MIN} at least")));

@@ -5,7 +5,7 @@ use sluicegate_core::{Commit, Ledger, LedgerError};
 
 use crate::CheckpointError;
 use crate::manifest::hashed;
-use crate::place::Place;
+use sluicegate_place::Place;
 
 /// Older commits that stay, to be looked at.
 const RETAINED: u64 = 8;
@@ -79,8 +79,8 @@ fn hash(commit: Option<&Commit>) -> Result<String, LedgerError> {
     Ok(hashed(commit.map(Commit::encode).transpose()?.unwrap_or_default().as_bytes()))
 }
 
-fn failed(error: CheckpointError) -> LedgerError {
-    LedgerError::Failed(error.into())
+fn failed(error: impl Into<CheckpointError>) -> LedgerError {
+    LedgerError::Failed(error.into().into())
 }
 
 impl Ledger for FileLedger {

@@ -22,7 +22,6 @@ mod delta;
 mod error;
 mod file_ledger;
 mod manifest;
-mod place;
 pub mod protocol;
 mod shard_store;
 mod store;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::delta::{self, Index};
 use crate::manifest::{About, Base, FORMAT, MANIFEST, Manifest, Name, StateFile, hashed};
-use crate::place::Place;
 use crate::store::encoded;
 use crate::{CheckpointError, FileLedger};
+use sluicegate_place::Place;
 
 /// A difference larger than this part of the whole state is not worth reading two files for.
 const DELTA_SHARE_MAX: usize = 2;
@@ -296,7 +296,7 @@ impl ShardStore {
         for name in self.names()? {
             self.place.remove_all(&self.path(&name.to_string()), MANIFEST)?;
         }
-        self.place.remove_all(&format!("{}/commits", self.folder), "")
+        Ok(self.place.remove_all(&format!("{}/commits", self.folder), "")?)
     }
 
     fn names(&self) -> Result<Vec<Name>, CheckpointError> {
