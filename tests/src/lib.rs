@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests")]
 
 pub mod kafka;
+pub mod s3;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -23,7 +23,7 @@ fn declared_columns_come_in_the_order_of_their_names_with_their_roles() {
     assert_eq!(Roles::of(&schema), Roles { time: Some("ts".into()), key: Some("meter".into()) });
     assert_eq!(rows.offsets, [0, 1]);
     assert_eq!(rows.column("load"), ["0.5", ""]);
-    assert_eq!(rows.column("ts"), ["2017-01-01T00:00:00Z", "2017-01-01T01:00:00Z"]);
+    assert_eq!(rows.column("ts"), ["2017-01-01T00:00:00", "2017-01-01T01:00:00"]);
 }
 
 #[test]

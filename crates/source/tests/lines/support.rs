@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::util::pretty::pretty_format_columns;
+use arrow::array::{Array as _, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::util::display::array_value_to_string;
 use sluicegate_core::config::Document;
 use sluicegate_core::{Batch, BoxError, Offset, PartitionId, PipelineContext, Registry, Rejected, Source};
 use sluicegate_source::{CsvConfig, JsonlConfig};
@@ -95,10 +96,10 @@ impl Rows {
 
     /// The values of a column, as text.
     pub(crate) fn column(&self, name: &str) -> Vec<String> {
-        let column = self.records.column_by_name(name).unwrap().clone();
-        let table = pretty_format_columns("c", &[column]).unwrap().to_string();
-        let lines: Vec<&str> = table.lines().collect();
-        let values = lines.iter().take(lines.len().saturating_sub(1)).skip(3);
-        values.map(|line| line.trim_matches('|').trim().to_owned()).collect()
+        let mut column = self.records.column_by_name(name).unwrap().clone();
+        if matches!(column.data_type(), DataType::Timestamp(_, _)) {
+            column = cast(&column, &DataType::Timestamp(TimeUnit::Second, None)).unwrap();
+        }
+        (0..column.len()).map(|row| array_value_to_string(&column, row).unwrap()).collect()
     }
 }
