@@ -21,5 +21,7 @@ mod names;
 mod part;
 mod sink;
 mod staged;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Compression, Existing, ParquetConfig};

@@ -16,6 +16,9 @@ use crate::files::{InputFile, check_roles};
 /// The declared columns with their types.
 pub(super) type Declared = BTreeMap<String, FieldType>;
 
+/// The records of a file, and what makes rows of them.
+pub(super) type Opened = (Records, Box<dyn Decoder>);
+
 /// What all files of a source have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
@@ -97,7 +100,7 @@ impl Shape {
     ///
     /// # Errors
     /// When it cannot be read, or its header lacks a column that is declared.
-    pub(super) fn open(&self, file: &InputFile) -> Result<Option<(Records, Box<dyn Decoder>)>, SourceError> {
+    pub(super) fn open(&self, file: &InputFile) -> Result<Option<Opened>, SourceError> {
         let path = &file.path;
         let mut records = Records::open(file, self.syntax.clone())?;
         let header = |message: String| SourceError::Header { path: path.clone(), message };
