@@ -192,3 +192,29 @@ fn what_is_not_there_is_named_with_its_url() {
         assert!(ended.stderr.contains(message) && !ended.stderr.contains("hunter2"), "{path}: {}", ended.stderr);
     }
 }
+
+#[test]
+fn a_store_that_cannot_be_reached_is_told_with_what_to_set() {
+    let place = workplace();
+    let run = |variables: &[(&str, &str)]| {
+        let mut check = place.command(&["check", "store.toml"]);
+        let variables = [("AWS_ACCESS_KEY_ID", "tester"), ("AWS_SECRET_ACCESS_KEY", SECRET)].iter().chain(variables);
+        check.env_remove("AWS_ALLOW_HTTP").envs(variables.copied());
+        finish(check.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+    let nobody = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let plain = run(&[nobody]);
+    assert_eq!(plain.code, Some(2));
+    assert!(
+        plain.stderr.contains("AWS_ALLOW_HTTP=true") && plain.stderr.contains("s3://meters/deep/data"),
+        "{}",
+        plain.stderr
+    );
+    let away = run(&[nobody, ("AWS_ALLOW_HTTP", "true")]);
+    assert_eq!(away.code, Some(2));
+    assert!(
+        away.stderr.contains("is the store running") && away.stderr.contains("s3://meters/deep/data"),
+        "{}",
+        away.stderr
+    );
+}

@@ -76,6 +76,14 @@ fn remedy(error: &object_store::Error) -> &'static str {
     if matches!(error, Store::Unauthenticated { .. } | Store::PermissionDenied { .. }) {
         return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to those of a user who may do that";
     }
+    let told = error.to_string();
+    if told.contains("169.254.169.254") {
+        // It was looked for the credentials of a machine that has none.
+        return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    }
+    if told.contains("error sending request") {
+        return "; is the store running, and AWS_ENDPOINT_URL its address?";
+    }
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
         if let Some(io) = error.downcast_ref::<io::Error>() {
@@ -84,7 +92,6 @@ fn remedy(error: &object_store::Error) -> &'static str {
                     "; make room, or name a place on another disk"
                 }
                 io::ErrorKind::PermissionDenied => "; give this user the right to do that",
-                io::ErrorKind::ConnectionRefused => "; is the store running, and AWS_ENDPOINT_URL its address?",
                 _ => "",
             };
         }

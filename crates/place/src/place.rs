@@ -12,8 +12,8 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3CopyIfNotExists};
 use object_store::local::LocalFileSystem;
 use object_store::path::{Path, PathPart};
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
-    PutPayload, RetryConfig,
+    ClientConfigKey, CopyMode, CopyOptions, Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
+    PutOptions, PutPayload, RetryConfig,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -21,7 +21,7 @@ use crate::{Address, ObjectFile, PlaceError, Upload};
 
 /// A call that fails in a way that may pass is tried again so often, and for so long, before it is an error: long enough for a
 /// server that is started anew, short enough for whoever mistyped its address.
-const RETRIES_MAX: usize = 8;
+const RETRIES_MAX: usize = 12;
 const RETRY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where files are. Clones share it. All calls block.
@@ -101,7 +101,10 @@ impl Place {
                     let key = known.then(|| AmazonS3ConfigKey::from_str(&name).ok()).flatten()?;
                     Some((key, value))
                 });
-                let builder = settings.fold(builder, |builder, (key, value)| builder.with_config(key, value));
+                let settings: Vec<(AmazonS3ConfigKey, String)> = settings.collect();
+                check_http(&settings).map_err(|message| failed(message.to_owned()))?;
+                let builder =
+                    settings.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
                 let store = builder.build().map_err(|error| failed(error.to_string()))?;
                 let root = Path::parse(key).map_err(|error| failed(error.to_string()))?;
                 Self::of(Arc::new(store), root, shown)
@@ -109,7 +112,7 @@ impl Place {
         }
     }
 
-    /// Files in any other store.
+    /// Files in a store that is made already.
     pub(crate) fn of(store: Arc<dyn ObjectStore>, root: Path, shown: String) -> Result<Self, PlaceError> {
         let failed = |error: std::io::Error| PlaceError::Unusable { path: shown.clone(), message: error.to_string() };
         // One thread beside the callers keeps connections alive that nobody uses at the moment.
@@ -300,4 +303,19 @@ impl Place {
             removed => removed,
         }
     }
+}
+
+/// Refuses a server without TLS that is not known to be meant: the client alone would not say why it cannot be asked.
+fn check_http(settings: &[(AmazonS3ConfigKey, String)]) -> Result<(), &'static str> {
+    let is_http = |value: &str| value.trim().to_ascii_lowercase().starts_with("http://");
+    let allows = |(key, value): &(AmazonS3ConfigKey, String)| {
+        *key == AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp) && value.trim().eq_ignore_ascii_case("true")
+    };
+    let plain = settings.iter().any(|(key, value)| {
+        matches!(key, AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint) && is_http(value)
+    });
+    if plain && !settings.iter().any(allows) {
+        return Err("AWS_ENDPOINT_URL names a server without TLS; set AWS_ALLOW_HTTP=true if that is meant");
+    }
+    Ok(())
 }
