@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `address` | what a path or URL in the settings means, and which are refused |
+//! | `s3` | the client of a store, made of what the environment says |
 //! | `place` | the folder or prefix: write once, read, list, remove |
 //! | `object` | reading one file by ranges, in bounded memory |
 //! | `upload` | writing one file of unknown length, in bounded memory |
@@ -18,6 +19,7 @@ mod address;
 mod error;
 mod object;
 mod place;
+mod s3;
 #[cfg(test)]
 mod tests;
 mod upload;

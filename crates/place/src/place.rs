@@ -2,27 +2,19 @@
 
 use std::fmt;
 use std::path::Path as FsPath;
-use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3CopyIfNotExists};
 use object_store::local::LocalFileSystem;
 use object_store::path::{Path, PathPart};
 use object_store::{
-    ClientConfigKey, CopyMode, CopyOptions, Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
-    PutOptions, PutPayload, RetryConfig,
+    CopyMode, CopyOptions, Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
+    PutPayload,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{Address, ObjectFile, PlaceError, Upload};
-
-/// A call that fails in a way that may pass is tried again so often, and for so long, before it is an error: long enough for a
-/// server that is started anew, short enough for whoever mistyped its address.
-const RETRIES_MAX: usize = 12;
-const RETRY_WITHIN: Duration = Duration::from_secs(30);
+use crate::{Address, ObjectFile, PlaceError, Upload, s3};
 
 /// Where files are. Clones share it. All calls block.
 #[derive(Clone)]
@@ -88,24 +80,7 @@ impl Place {
             Address::S3 { bucket, key } => {
                 let shown = if key.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{key}") };
                 let failed = |message: String| PlaceError::Unusable { path: shown.clone(), message };
-                let retry =
-                    RetryConfig { max_retries: RETRIES_MAX, retry_timeout: RETRY_WITHIN, ..RetryConfig::default() };
-                // What the environment says comes after, and wins.
-                let builder = AmazonS3Builder::new()
-                    .with_bucket_name(bucket)
-                    .with_retry(retry)
-                    .with_copy_if_not_exists(S3CopyIfNotExists::Multipart);
-                let settings = std::env::vars().filter_map(|(name, value)| {
-                    let name = name.to_ascii_lowercase();
-                    let known = name.starts_with("aws_") && name != "aws_bucket" && name != "aws_bucket_name";
-                    let key = known.then(|| AmazonS3ConfigKey::from_str(&name).ok()).flatten()?;
-                    Some((key, value))
-                });
-                let settings: Vec<(AmazonS3ConfigKey, String)> = settings.collect();
-                check_http(&settings).map_err(|message| failed(message.to_owned()))?;
-                let builder =
-                    settings.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
-                let store = builder.build().map_err(|error| failed(error.to_string()))?;
+                let store = s3::store(bucket, std::env::vars()).map_err(failed)?;
                 let root = Path::parse(key).map_err(|error| failed(error.to_string()))?;
                 Self::of(Arc::new(store), root, shown)
             }
@@ -303,19 +278,4 @@ impl Place {
             removed => removed,
         }
     }
-}
-
-/// Refuses a server without TLS that is not known to be meant: the client alone would not say why it cannot be asked.
-fn check_http(settings: &[(AmazonS3ConfigKey, String)]) -> Result<(), &'static str> {
-    let is_http = |value: &str| value.trim().to_ascii_lowercase().starts_with("http://");
-    let allows = |(key, value): &(AmazonS3ConfigKey, String)| {
-        *key == AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp) && value.trim().eq_ignore_ascii_case("true")
-    };
-    let plain = settings.iter().any(|(key, value)| {
-        matches!(key, AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint) && is_http(value)
-    });
-    if plain && !settings.iter().any(allows) {
-        return Err("AWS_ENDPOINT_URL names a server without TLS; set AWS_ALLOW_HTTP=true if that is meant");
-    }
-    Ok(())
 }
