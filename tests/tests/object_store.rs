@@ -9,7 +9,9 @@ use sluicegate_tests::s3::{SECRET, Store};
 use sluicegate_tests::{Ended, Workplace, read_folder};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
-const ROWS: usize = 8000;
+const ROWS: usize = 16_000;
+/// Of a file; an event has three, one for each model.
+const FILE_ROWS: usize = 5000;
 
 /// A pipeline that reads, writes and keeps its checkpoints below `place`.
 fn pipeline(place: &str) -> String {
@@ -34,7 +36,7 @@ model = {{ hidden = 8, update_every = 3 }}
 type = "parquet"
 input = "forecast"
 path = "{place}/out"
-file_rows_max = 5000
+file_rows_max = {FILE_ROWS}
 row_group_rows = 1000
 "#
     )
@@ -89,7 +91,8 @@ fn killed_again_and_again_the_store_shows_what_a_disk_would() {
     let store = Store::start(&["meters"]);
     store.ask(&["put", place.path("data/part-0.parquet").to_str().unwrap(), "meters/deep/data/part-0.parquet"]);
     let mut kills = 0;
-    for wait_ms in (0..40u64).map(|round| 500 + round * 97 % 700) {
+    // The first ones come while it starts, later ones in the midst of its work, which goes on from commit to commit.
+    for wait_ms in (0..60u64).map(|round| 200 + round * 70) {
         let mut run = start(&place, &store);
         std::thread::sleep(Duration::from_millis(wait_ms));
         let over = run.try_wait().unwrap().is_some();
@@ -108,7 +111,7 @@ fn killed_again_and_again_the_store_shows_what_a_disk_would() {
     assert!(names.contains("/manifest.json") && !names.contains("/."), "{names}");
     // All is done, so there is nothing to do.
     assert_eq!(finish(start(&place, &store)).code, Some(0));
-    assert_eq!(store.ask(&["names", "meters/deep/out"]).lines().count(), 5);
+    assert_eq!(store.ask(&["names", "meters/deep/out"]).lines().count(), (3 * ROWS).div_ceil(FILE_ROWS));
 }
 
 #[test]
