@@ -6,6 +6,7 @@
 pub mod disturb;
 pub mod kafka;
 pub mod outcome;
+pub mod s3;
 pub mod site;
 pub mod torture;
 

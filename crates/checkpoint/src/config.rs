@@ -1,5 +1,7 @@
 //! The table `[checkpoint]` of a pipeline file.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
@@ -160,13 +162,8 @@ fn check_path(setting: &str, path: &str) -> Result<(), ConfigError> {
     if path.trim().is_empty() {
         return Err(ConfigError::new(setting, "it is empty").help("name a folder, or the URL of an object store"));
     }
-    if let Ok(url) = url::Url::parse(path)
-        && (!url.username().is_empty() || url.password().is_some())
-    {
-        return Err(ConfigError::new(setting, "a URL with credentials in it ends up in logs")
-            .help("leave them out; they are taken from the environment"));
-    }
-    Ok(())
+    let address = sluicegate_place::Address::parse(path, Path::new(""));
+    address.map(drop).map_err(|error| ConfigError::new(setting, error.to_string()))
 }
 
 #[cfg(test)]

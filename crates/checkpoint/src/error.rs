@@ -1,30 +1,16 @@
 //! What can go wrong with checkpoints.
 
+use sluicegate_place::PlaceError;
+
 /// Why a checkpoint could not be written, read or found.
 ///
 /// Each message names the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The place that `[checkpoint]` names cannot be used at all.
-    #[error("no checkpoints can be kept at {path}: {message}")]
-    Place {
-        /// The folder or URL.
-        path: String,
-        /// Why not.
-        message: String,
-    },
-    /// A file could not be read or written.
-    #[error("cannot {doing} {file}: {source}{}", remedy(.source))]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// The file.
-        file: String,
-        /// What the system said.
-        #[source]
-        source: object_store::Error,
-    },
+    /// The place that `[checkpoint]` names, or a file in it, cannot be used.
+    #[error("checkpoints cannot be kept or read: {0}")]
+    Place(#[source] PlaceError),
     /// A file is not there.
     #[error("{file} is missing")]
     Missing {
@@ -63,19 +49,11 @@ pub enum CheckpointError {
     },
 }
 
-fn remedy(error: &object_store::Error) -> &'static str {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return match io.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                    "; make room, or keep checkpoints on another disk"
-                }
-                std::io::ErrorKind::PermissionDenied => "; give this user the right to write there",
-                _ => "",
-            };
+impl From<PlaceError> for CheckpointError {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Missing { file } => Self::Missing { file },
+            error => Self::Place(error),
         }
-        source = error.source();
     }
-    ""
 }

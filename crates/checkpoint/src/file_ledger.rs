@@ -5,7 +5,8 @@ use sluicegate_core::{Commit, Ledger, LedgerError, failpoint};
 
 use crate::CheckpointError;
 use crate::manifest::hashed;
-use crate::place::Place;
+use sluicegate_place::{Place, PlaceError};
+use uuid::Uuid;
 
 /// Older commits that stay, to be looked at.
 const RETAINED: u64 = 8;
@@ -21,6 +22,8 @@ pub struct FileLedger {
     folder: String,
     /// The number of the last record that is ours; `None` before the first take-over.
     last: Option<u64>,
+    /// What our records are known by.
+    writer: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,11 +32,14 @@ struct Record {
     commit: Option<Commit>,
     /// Of the commit.
     blake3: String,
+    /// Whoever wrote it.
+    #[serde(default)]
+    writer: String,
 }
 
 impl FileLedger {
     pub(crate) fn new(place: Place, folder: String) -> Self {
-        Self { place, folder, last: None }
+        Self { place, folder, last: None, writer: Uuid::new_v4().simple().to_string() }
     }
 
     /// What is committed, without taking anything over.
@@ -69,9 +75,18 @@ impl FileLedger {
 
     /// Writes a record; `false` when somebody else has.
     fn create(&self, number: u64, commit: Option<&Commit>) -> Result<bool, LedgerError> {
-        let record = Record { commit: commit.cloned(), blake3: hash(commit)? };
+        let record = Record { commit: commit.cloned(), blake3: hash(commit)?, writer: self.writer.clone() };
         let text = serde_json::to_vec(&record).map_err(|error| LedgerError::Failed(error.into()))?;
-        self.place.create(&self.path(number), text).map_err(failed)
+        let file = self.path(number);
+        if self.place.create(&file, text.clone()).map_err(failed)? {
+            return Ok(true);
+        }
+        // Where the answer of a store was lost, its client tries again and finds what it wrote itself.
+        match self.place.read(&file) {
+            Ok(found) => Ok(found == text),
+            Err(PlaceError::Missing { .. }) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
     }
 }
 
@@ -79,8 +94,8 @@ fn hash(commit: Option<&Commit>) -> Result<String, LedgerError> {
     Ok(hashed(commit.map(Commit::encode).transpose()?.unwrap_or_default().as_bytes()))
 }
 
-fn failed(error: CheckpointError) -> LedgerError {
-    LedgerError::Failed(error.into())
+fn failed(error: impl Into<CheckpointError>) -> LedgerError {
+    LedgerError::Failed(error.into().into())
 }
 
 impl Ledger for FileLedger {
@@ -123,5 +138,24 @@ impl Ledger for FileLedger {
             let _ = self.place.remove(&self.path(old));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluicegate_core::Offset;
+
+    use super::*;
+
+    #[test]
+    fn a_record_that_is_found_written_is_ours_only_if_we_wrote_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = || FileLedger::new(Place::open(".", folder.path()).unwrap(), "commits".to_owned());
+        let (ours, other) = (ledger(), ledger());
+        let commit = Commit { position: Offset(7), checkpoint: None, ended: false };
+        assert!(ours.create(0, Some(&commit)).unwrap());
+        assert!(ours.create(0, Some(&commit)).unwrap(), "the answer was lost, and it was tried again");
+        assert!(!other.create(0, Some(&commit)).unwrap(), "equal commits are not enough");
+        assert_eq!(other.read().unwrap(), Some(commit));
     }
 }

@@ -25,7 +25,6 @@ mod error;
 mod file_ledger;
 mod layout;
 mod manifest;
-mod place;
 pub mod protocol;
 mod seed;
 mod shard_store;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::delta::{self, Index};
 use crate::manifest::{About, Base, FORMAT, MANIFEST, Manifest, Name, StateFile, hashed};
-use crate::place::Place;
 use crate::store::encoded;
 use crate::{CheckpointError, FileLedger};
+use sluicegate_place::Place;
 
 /// A difference larger than this part of the whole state is not worth reading two files for.
 const DELTA_SHARE_MAX: usize = 2;
@@ -366,7 +366,7 @@ impl ShardStore {
     }
 
     pub(crate) fn remove_folder(&self, name: &str, first: &str) -> Result<(), CheckpointError> {
-        self.place.remove_all(&self.path(name), first)
+        Ok(self.place.remove_all(&self.path(name), first)?)
     }
 
     fn names(&self) -> Result<Vec<Name>, CheckpointError> {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use sluicegate_core::PartitionId;
 
-use crate::place::Place;
 use crate::{CheckpointConfig, CheckpointError, ShardStore};
+use sluicegate_place::Place;
 
 /// The checkpoints of all shards of one pipeline. Clones share the place.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ impl Store {
     /// The checkpoints that the pipeline called `pipeline` keeps; a relative path starts at `base_dir`. Reads nothing yet.
     ///
     /// # Errors
-    /// [`CheckpointError::Place`] when the folder cannot be made, or the URL is of no known kind.
+    /// [`CheckpointError::Place`] when the folder cannot be made, or the URL leads nowhere.
     pub fn open(config: &CheckpointConfig, base_dir: &Path, pipeline: &str) -> Result<Self, CheckpointError> {
         let place = Place::open(&config.path, base_dir)?;
         Ok(Self { place, pipeline: pipeline.to_owned(), retain: config.retain })

@@ -132,6 +132,10 @@ impl PipelineContext {
 
 /// The same path for the same place, as far as it exists already.
 fn absolute(path: &Path) -> PathBuf {
+    // A URL is absolute as it is.
+    if path.to_str().is_some_and(|path| path.contains("://")) {
+        return path.to_owned();
+    }
     let mut missing = PathBuf::new();
     let mut existing = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     loop {

@@ -111,6 +111,19 @@ pub(crate) fn fit(field: FieldType, value: Cell) -> Result<Cell, &'static str> {
     }
 }
 
+/// What a value is, without repeating all of a long one.
+pub(crate) fn shown(value: &Cell) -> String {
+    const SHOWN_CHARS_MAX: usize = 40;
+    match value {
+        Cell::Missing => "null, an object or a list".to_owned(),
+        Cell::Bool(value) => value.to_string(),
+        Cell::Int(value) => value.to_string(),
+        Cell::Float(value) => value.to_string(),
+        Cell::Text(text) if text.chars().count() <= SHOWN_CHARS_MAX => format!("the text {text:?}"),
+        Cell::Text(_) => "a long text".to_owned(),
+    }
+}
+
 fn scaled(value: i64, by: i64) -> Result<Cell, &'static str> {
     value.checked_mul(by).map(Cell::Int).ok_or("a time within 290,000 years of 1970")
 }

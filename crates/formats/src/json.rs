@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::column::{Cell, Column, fit};
+use crate::column::{Cell, Column, fit, shown};
 use crate::{BadRecord, DecodeError, Decoder, FieldType, Taken};
 
 /// Reads one object per payload. A row is appended only when all of it has been read, so a bad one leaves nothing behind.
@@ -96,30 +96,17 @@ impl<'de> Visitor<'de> for Object<'_> {
             likely = place + 1;
             let value = members.next_value_seed(Value)?;
             let (name, field) = &self.fields[place];
-            let shown = describe(&value);
+            let found = shown(&value);
             match fit(*field, value) {
                 Ok(cell) => self.row[place] = cell,
                 Err(expected) => {
-                    let message = format!("`{name}` has to be {expected}, but is {shown}");
+                    let message = format!("`{name}` has to be {expected}, but is {found}");
                     *self.misfit = Some(message.clone());
                     return Err(A::Error::custom(message));
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// What a value is, without repeating all of a long one.
-fn describe(value: &Cell) -> String {
-    const SHOWN_CHARS_MAX: usize = 40;
-    match value {
-        Cell::Missing => "null, an object or a list".to_owned(),
-        Cell::Bool(value) => value.to_string(),
-        Cell::Int(value) => value.to_string(),
-        Cell::Float(value) => value.to_string(),
-        Cell::Text(text) if text.chars().count() <= SHOWN_CHARS_MAX => format!("the text {text:?}"),
-        Cell::Text(_) => "a long text".to_owned(),
     }
 }
 

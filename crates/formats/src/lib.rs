@@ -1,4 +1,4 @@
-//! How the payload of a message becomes a row, and a row a payload: JSON, Avro, Arrow IPC, text and bytes.
+//! How the payload of a message becomes a row, and a row a payload: JSON, Avro, Arrow IPC, separated values, text and bytes.
 //!
 //! [`FormatConfig`] is what a pipeline file says; prepared, it makes a [`Decoder`] for every reader. A payload that is no row is
 //! told as a [`BadRecord`] and leaves no trace in the decoder, so its neighbours are not touched by it; what cannot be told,
@@ -9,6 +9,7 @@
 mod avro;
 mod column;
 mod config;
+mod csv;
 mod decoder;
 mod encoder;
 mod ipc;
@@ -17,5 +18,6 @@ mod plain;
 
 pub use avro::{AvroConfig, AvroSinkConfig, Framing, RegistryConfig};
 pub use config::{EncoderConfig, FieldType, Format, FormatConfig, Prepared};
+pub use csv::{CsvDecoder, CsvField, Dialect};
 pub use decoder::{BadRecord, DecodeError, Decoder, Taken};
 pub use encoder::{Encoded, Encoder};

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use sluicegate_core::Offset;
+use sluicegate_place::PlaceError;
 
 /// Why a sink could not be opened, written or finished.
 ///
@@ -21,6 +22,15 @@ pub enum SinkError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// The object store refused to write, copy or list.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The same in the midst of a file.
+    #[error("{message}")]
+    Store {
+        /// What was tried, with the URL, and what the store said.
+        message: String,
     },
     /// Rows that the format cannot take.
     #[error("cannot write rows to {path}: {message}")]

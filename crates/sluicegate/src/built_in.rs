@@ -7,6 +7,8 @@ use sluicegate_core::{Registry, RegistryError};
 /// | kind | type | settings | feature |
 /// |---|---|---|---|
 /// | source | `parquet` | `source::ParquetConfig` | `source` |
+/// | source | `csv` | `source::CsvConfig` | `source` |
+/// | source | `jsonl` | `source::JsonlConfig` | `source` |
 /// | source | `hybrid` | `source::HybridConfig` | `source` and `kafka` |
 /// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
 /// | operator | `forecast` | `model::ForecastConfig` | `model` |
@@ -22,6 +24,8 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
     #[cfg(feature = "source")]
     {
         registry.source::<sluicegate_source::ParquetConfig>("parquet")?;
+        registry.source::<sluicegate_source::CsvConfig>("csv")?;
+        registry.source::<sluicegate_source::JsonlConfig>("jsonl")?;
         #[cfg(feature = "kafka")]
         registry.source::<sluicegate_source::KafkaConfig>("kafka")?;
         #[cfg(feature = "kafka")]
@@ -52,6 +56,8 @@ mod tests {
             .map(|component| format!("{} {}", component.kind, component.name))
             .collect();
         let expected = [
+            (cfg!(feature = "source"), "source csv"),
+            (cfg!(feature = "source"), "source jsonl"),
             (cfg!(all(feature = "source", feature = "kafka")), "source hybrid"),
             (cfg!(all(feature = "source", feature = "kafka")), "source kafka"),
             (cfg!(feature = "source"), "source parquet"),

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use sluicegate_place::PlaceError;
+
 /// Why a source could not be connected, opened or read.
 ///
 /// Each message says what is wrong, where, and what to do about it.
@@ -31,13 +33,15 @@ pub enum SourceError {
         /// What is wrong with it.
         message: String,
     },
-    /// A directory without Parquet files.
+    /// A directory without files of the kind that is read.
     #[error(
-        "the directory {path} holds no *.parquet file; names that begin with `.` or `_` are skipped, and folders in it are not searched"
+        "the directory {path} holds no {wanted} file; names that begin with `.` or `_` are skipped, and folders in it are not searched"
     )]
     EmptyDirectory {
         /// The directory.
         path: PathBuf,
+        /// How names of such files end.
+        wanted: String,
     },
     /// One file that two entries lead to.
     #[error("the file {path} is named twice by `path`; its rows would be read twice, so name it once")]
@@ -153,6 +157,49 @@ pub enum SourceError {
         expected: String,
         /// Its type in the other file, or that it is missing there.
         found: String,
+    },
+    /// An object store that cannot be used, or a URL that leads nowhere.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A header that names a column twice.
+    #[error("the header of {path} names `{column}` twice; rename one, or leave it out of `schema`")]
+    DuplicateHeader {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
+    /// A header, or the beginning of a file, that cannot be understood.
+    #[error("the beginning of {path} cannot be read: {message}")]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A record of a text file that is no row, where that is to stop the run.
+    #[error("{path}, line {line} (offset {offset}): {message}; mend the file, or set `on_error = \"dead-letter\"`")]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// The line that the record begins at, counted from 1.
+        line: u64,
+        /// The offset of the record in its partition.
+        offset: i64,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A record that does not end.
+    #[error("{path}, line {line}: a record of more than {bytes_max} bytes begins here; {hint}")]
+    LongRecord {
+        /// The file.
+        path: PathBuf,
+        /// The line that it begins at, counted from 1.
+        line: u64,
+        /// The longest that is read.
+        bytes_max: usize,
+        /// What may be the reason.
+        hint: &'static str,
     },
     /// A partition that the source does not have.
     #[error("there is no partition `{partition}`; there is {known}")]

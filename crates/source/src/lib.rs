@@ -1,6 +1,7 @@
 //! Readers that bring events into a Sluicegate pipeline.
 //!
 //! - [`ParquetConfig`], registered as `parquet`: history from Parquet files, streamed in bounded memory.
+//! - [`CsvConfig`], registered as `csv`, and [`JsonlConfig`], registered as `jsonl`: the same from text files, record by record.
 //! - `KafkaConfig`, registered as `kafka` (feature `kafka`): live events from Kafka topics, as a member of a consumer group.
 //! - `HybridConfig`, registered as `hybrid` (feature `kafka`): history from Parquet files, then live events, as one log.
 //!
@@ -8,16 +9,23 @@
 //! where another one stopped.
 
 mod error;
+mod files;
 #[cfg(feature = "kafka")]
 mod hybrid;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod lines;
 mod parquet;
+mod position;
 mod time;
 
 #[cfg(feature = "kafka")]
 pub use self::hybrid::{HandOver, HybridConfig};
 #[cfg(feature = "kafka")]
 pub use self::kafka::{KafkaConfig, KafkaStart, KafkaStop, Metadata, MissingOffsets, OnError, Topics};
-pub use self::parquet::{ParquetConfig, Partitions, Paths, Position, TimeUnit};
+pub use self::lines::{CsvConfig, Header, JsonlConfig, OnBadRecord};
+pub use self::parquet::ParquetConfig;
 pub use error::SourceError;
+pub use files::{Partitions, Paths};
+pub use position::Position;
+pub use time::TimeUnit;

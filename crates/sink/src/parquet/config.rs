@@ -13,8 +13,10 @@ use parquet::file::properties::WriterProperties;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::{BoxError, ConfigError, Delivery, PipelineContext, ShardContext, Sink, SinkConfig, SinkFactory};
+use sluicegate_place::{Address, PlaceError};
 
 use super::directory::Directory;
+use super::folder::Folder;
 use super::layout;
 use super::mark;
 use super::names;
@@ -27,6 +29,8 @@ const ROW_GROUP_ROWS_DEFAULT: usize = 131_072;
 const ROW_GROUP_ROWS_MAX: usize = 1 << 24;
 /// Size at which a file is closed, unless the settings say otherwise: 1 GiB.
 const FILE_BYTES_MAX_DEFAULT: u64 = 1 << 30;
+/// The same at most in an object store: 4 GiB, which leaves room for the last row group.
+const FILE_BYTES_MAX_IN_STORE: u64 = 4 << 30;
 const ZSTD_LEVEL_DEFAULT: i32 = 1;
 const ZSTD_LEVEL_MAX: i32 = 22;
 
@@ -49,6 +53,10 @@ const ZSTD_LEVEL_MAX: i32 = 22;
 pub struct ParquetConfig {
     /// The directory, relative to the folder of the pipeline file. It is made when it is not there. No source of the
     /// pipeline may read files in it, and no other sink may write there.
+    ///
+    /// Or the URL of a folder in an object store, such as `s3://bucket/forecasts`. Credentials come from the environment
+    /// (`AWS_ACCESS_KEY_ID` and so on), never from the URL. There, too, a file is seen when it is complete. The store has to
+    /// know writes and copies "if there is none yet" (`If-None-Match: *`), as Amazon S3 does.
     pub path: PathBuf,
 
     /// What happens to the files that an earlier run left in the directory.
@@ -139,6 +147,31 @@ impl ParquetConfig {
     }
 }
 
+impl ParquetConfig {
+    /// Where the files go.
+    fn folder(&self, pipeline: &PipelineContext) -> Result<Folder, ConfigError> {
+        let at_path = |error: PlaceError| ConfigError::new("path", error.to_string());
+        let address = match self.path.to_str() {
+            Some(path) => Address::parse(path, &pipeline.base_dir).map_err(at_path)?,
+            None => Address::Local(pipeline.base_dir.join(&self.path)),
+        };
+        match &address {
+            Address::Local(directory) if directory.is_file() => {
+                let message = format!("{} is a file", directory.display());
+                return Err(ConfigError::new("path", message).help("name a directory for the files"));
+            }
+            Address::S3 { .. } if self.file_bytes_max > FILE_BYTES_MAX_IN_STORE => {
+                let message = "a store gives a file another name only where it is not larger than 5 GiB";
+                return Err(
+                    ConfigError::new("file_bytes_max", message).help(format!("give {FILE_BYTES_MAX_IN_STORE} at most"))
+                );
+            }
+            _ => {}
+        }
+        Folder::at(address).map_err(at_path)
+    }
+}
+
 impl SinkConfig for ParquetConfig {
     fn bind(self, input: &SchemaRef, pipeline: &PipelineContext) -> Result<Box<dyn SinkFactory>, ConfigError> {
         if self.path.as_os_str().is_empty() {
@@ -156,12 +189,8 @@ impl SinkConfig for ParquetConfig {
             return Err(ConfigError::new("file_bytes_max", "no row would fit")
                 .help(format!("{FILE_BYTES_MAX_DEFAULT} is the default")));
         }
-        let directory = pipeline.base_dir.join(&self.path);
-        if directory.is_file() {
-            let message = format!("{} is a file", directory.display());
-            return Err(ConfigError::new("path", message).help("name a directory for the files"));
-        }
-        pipeline.claim_written(&directory)?;
+        let folder = self.folder(pipeline)?;
+        pipeline.claim_written(folder.path())?;
         let codec = self.codec()?;
         check_columns(input)?;
         let cannot = |error: ParquetError| ConfigError::new("", error.to_string());
@@ -169,7 +198,7 @@ impl SinkConfig for ParquetConfig {
             layout::properties(input, codec, self.row_group_rows, mark::entry(&pipeline.name)).map_err(cannot)?;
         ArrowWriter::try_new(io::sink(), input.clone(), Some(properties.clone())).map_err(cannot)?;
         Ok(Box::new(ParquetFactory {
-            directory: Arc::new(Directory::new(directory, self.existing)),
+            directory: Arc::new(Directory::new(folder, self.existing)),
             schema: input.clone(),
             properties,
             limits: Limits {

@@ -6,19 +6,18 @@
 //! list, whatever partitions the earlier run had, and files of two runs never stand side by side.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::config::Existing;
-use super::mark;
+use super::folder::Folder;
 use super::names;
+use super::part::Part;
 use crate::SinkError;
 
 #[derive(Debug)]
 pub(super) struct Directory {
-    path: PathBuf,
+    folder: Arc<Folder>,
     existing: Existing,
     /// `None` until the first shard opens.
     earlier: Mutex<Option<Earlier>>,
@@ -29,20 +28,25 @@ pub(super) struct Directory {
 struct Earlier {
     /// Complete files that still have to be removed, as far as they are ours: that is looked up right before, since
     /// somebody may put another file in such a place meanwhile.
-    complete: Vec<PathBuf>,
+    complete: Vec<String>,
     /// Unfinished files that still have to be removed: a run that was killed could not do it.
-    unfinished: Vec<PathBuf>,
+    unfinished: Vec<String>,
     /// The number after the last of each tag.
     next_numbers: HashMap<String, u64>,
 }
 
 impl Directory {
-    pub(super) fn new(path: PathBuf, existing: Existing) -> Self {
-        Self { path, existing, earlier: Mutex::new(None) }
+    pub(super) fn new(folder: Folder, existing: Existing) -> Self {
+        Self { folder: Arc::new(folder), existing, earlier: Mutex::new(None) }
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
+    }
+
+    /// Where the files are.
+    pub(super) fn folder(&self) -> &Arc<Folder> {
+        &self.folder
     }
 
     /// The number of the first file that this run writes for a tag. Makes the directory when it is not there.
@@ -64,9 +68,9 @@ impl Directory {
             Existing::Refuse => Ok(0),
             Existing::Replace => {
                 // Told now, not only after hours of work.
-                let first = self.path.join(names::complete(tag, 0));
-                if earlier.complete.contains(&first) && !mark::is_ours(&first) {
-                    return Err(SinkError::Foreign { path: first });
+                let first = names::complete(tag, 0);
+                if earlier.complete.contains(&first) && !self.folder.is_ours(&first) {
+                    return Err(SinkError::Foreign { path: self.folder.path_of(&first) });
                 }
                 Ok(0)
             }
@@ -74,64 +78,58 @@ impl Directory {
     }
 
     fn look(&self) -> Result<Earlier, SinkError> {
-        fs::create_dir_all(&self.path).map_err(|error| self.failed("make the directory", error))?;
-        let failed = |error| self.failed("list the directory", error);
+        self.folder.make()?;
         let mut complete = Vec::new();
         let mut earlier = Earlier::default();
-        for entry in fs::read_dir(&self.path).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let Some(name) = name.to_str() else { continue };
+        for name in self.folder.names()? {
+            let name = name.as_str();
             if let Some((tag, number)) = names::parse(name) {
                 let next = earlier.next_numbers.entry(tag.to_owned()).or_default();
                 *next = number.saturating_add(1).max(*next);
                 complete.push(name.to_owned());
             } else if names::is_unfinished(name) && self.existing == Existing::Replace {
-                earlier.unfinished.push(self.path.join(name));
+                earlier.unfinished.push(name.to_owned());
             }
         }
-        complete.sort();
         match (self.existing, complete.first()) {
             (Existing::Refuse, Some(first)) => {
                 let (files, first) = (complete.len(), first.clone());
-                return Err(SinkError::Occupied { directory: self.path.clone(), files, first });
+                return Err(SinkError::Occupied { directory: self.path().to_owned(), files, first });
             }
-            (Existing::Replace, _) => earlier.complete.extend(complete.iter().map(|name| self.path.join(name))),
+            (Existing::Replace, _) => earlier.complete = complete,
             (Existing::Refuse | Existing::Append, _) => {}
         }
         Ok(earlier)
     }
 
-    /// Gives a complete file its name, and returns when that is on the disk.
+    /// Completes a file and gives it its name, and returns when that is on the disk.
     ///
     /// # Errors
     /// When the file or the directory cannot be changed, or another file has the name.
-    pub(super) fn publish(&self, unfinished: &Path, name: &str) -> Result<(), SinkError> {
+    pub(super) fn publish(&self, mut part: Part) -> Result<(), SinkError> {
+        part.finish()?;
         let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = self.path.join(name);
+        let name = part.name().to_owned();
         let Earlier { complete, unfinished: left, .. } = earlier.get_or_insert_default();
         // Looked for before anything is removed, so that a run that fails here leaves the earlier one as it was.
-        if is_there(&path)? {
-            if !mark::is_ours(&path) {
+        if self.folder.holds(&name)? {
+            let path = self.folder.path_of(&name);
+            if !self.folder.is_ours(&name) {
                 return Err(SinkError::Foreign { path });
             }
-            if !complete.contains(&path) {
+            if !complete.contains(&name) {
                 return Err(SinkError::Taken { path });
             }
         }
-        for file in left.drain(..).chain(complete.drain(..).filter(|file| mark::is_ours(file))) {
-            match fs::remove_file(&file) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(SinkError::Io { doing: "remove the earlier run's", path: file, source });
-                }
-                _ => {}
-            }
+        for file in left.drain(..).chain(complete.drain(..).filter(|file| self.folder.is_ours(file))) {
+            self.folder.remove("remove the earlier run's", &file)?;
         }
         // Somebody may have put a file of their own in the place of the earlier run's just now.
-        if is_there(&path)? {
-            return Err(SinkError::Foreign { path });
+        if self.folder.holds(&name)? {
+            return Err(SinkError::Foreign { path: self.folder.path_of(&name) });
         }
-        fs::rename(unfinished, &path).map_err(|source| SinkError::Io { doing: "publish", path, source })?;
-        self.sync_names()
+        part.complete()?;
+        self.folder.sync_names()
     }
 
     /// What the settings say about files of earlier runs.
@@ -139,35 +137,14 @@ impl Directory {
         self.existing
     }
 
-    /// Makes the directory when it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub(super) fn make(&self) -> Result<(), SinkError> {
-        fs::create_dir_all(&self.path).map_err(|error| self.failed("make the directory", error))
-    }
-
-    /// Everything in the directory.
-    ///
-    /// # Errors
-    /// When it cannot be listed.
-    pub(super) fn entries(&self) -> Result<Vec<PathBuf>, SinkError> {
-        let failed = |error| self.failed("list the directory", error);
-        let entries = fs::read_dir(&self.path).map_err(failed)?;
-        entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
-    }
-
-    /// The complete files of a tag with their numbers, in order, whoever wrote them.
+    /// The complete files of a tag, whoever wrote them: numbers and names, in order.
     ///
     /// # Errors
     /// When the directory cannot be listed.
-    pub(super) fn complete_files(&self, tag: &str) -> Result<Vec<(u64, PathBuf)>, SinkError> {
-        let number = |path: &Path| {
-            let name = path.file_name()?.to_str()?;
-            names::parse(name).filter(|(of, _)| *of == tag).map(|(_, number)| number)
-        };
-        let entries = self.entries()?.into_iter();
-        let mut files: Vec<(u64, PathBuf)> = entries.filter_map(|path| Some((number(&path)?, path))).collect();
+    pub(super) fn complete_files(&self, tag: &str) -> Result<Vec<(u64, String)>, SinkError> {
+        let number = |name: &str| names::parse(name).filter(|(of, _)| *of == tag).map(|(_, number)| number);
+        let all = self.folder.names()?.into_iter();
+        let mut files: Vec<(u64, String)> = all.filter_map(|name| Some((number(&name)?, name))).collect();
         files.sort();
         Ok(files)
     }
@@ -176,45 +153,20 @@ impl Directory {
     ///
     /// # Errors
     /// When another file has the name, or the staged one is gone.
-    pub(super) fn reveal(&self, staged: &Path, name: &str) -> Result<(), SinkError> {
-        let path = self.path.join(name);
-        if !is_there(staged)? {
-            if is_there(&path)? {
-                return Ok(());
+    pub(super) fn reveal(&self, staged: &str, name: &str) -> Result<(), SinkError> {
+        let folder = &self.folder;
+        match (folder.holds(staged)?, folder.holds(name)?) {
+            (false, true) => Ok(()),
+            (false, false) => {
+                let (path, source) = (folder.path_of(staged), std::io::ErrorKind::NotFound.into());
+                Err(SinkError::Io { doing: "publish the staged rows of", path, source })
             }
-            let source = io::Error::from(io::ErrorKind::NotFound);
-            return Err(SinkError::Io { doing: "publish the staged rows of", path: staged.to_owned(), source });
+            (true, true) if folder.is_half_renamed(staged, name)? => folder.remove("remove", staged),
+            (true, true) => Err(SinkError::Taken { path: folder.path_of(name) }),
+            (true, false) => {
+                folder.rename(staged, name)?;
+                folder.sync_names()
+            }
         }
-        if is_there(&path)? {
-            return Err(SinkError::Taken { path });
-        }
-        fs::rename(staged, &path).map_err(|source| SinkError::Io { doing: "publish", path, source })?;
-        self.sync_names()
-    }
-
-    /// Waits until all names in the directory are on the disk.
-    ///
-    /// # Errors
-    /// When the directory cannot be synchronised.
-    pub(super) fn sync_names(&self) -> Result<(), SinkError> {
-        self.sync().map_err(|error| self.failed("sync the directory", error))
-    }
-
-    /// A name is on the disk when its directory is. Windows has no such call, and needs none.
-    fn sync(&self) -> io::Result<()> {
-        if cfg!(unix) { File::open(&self.path)?.sync_all() } else { Ok(()) }
-    }
-
-    fn failed(&self, doing: &'static str, source: io::Error) -> SinkError {
-        SinkError::Io { doing, path: self.path.clone(), source }
-    }
-}
-
-/// Whether anything has this name, be it a link that leads nowhere.
-fn is_there(path: &Path) -> Result<bool, SinkError> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(SinkError::Io { doing: "look for", path: path.to_owned(), source }),
     }
 }

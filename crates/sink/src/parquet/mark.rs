@@ -9,12 +9,16 @@ use std::path::Path;
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaDataReader};
+use sluicegate_place::ObjectFile;
 
 /// The key of the entry. Its value is the name of the pipeline, so that equal runs write equal bytes.
 const KEY: &str = "sluicegate.sink";
 /// What the encoder puts into every footer. Some programs hand the entries of a file they read on to one they write, but
 /// none takes over this.
 const ENCODER: &str = "parquet-rs ";
+
+/// Bytes at the end of a file in a store that are looked at first: most footers take less.
+const FOOTER_BYTES: u64 = 64 << 10;
 
 /// The entry in the files of the pipeline called `pipeline`.
 pub(super) fn entry(pipeline: &str) -> KeyValue {
@@ -35,6 +39,26 @@ pub(super) fn is_ours(path: &Path) -> bool {
         Ok(is_marked(footer.file_metadata()))
     });
     matches!(footer, Ok(Ok(true)))
+}
+
+/// The same of a file in a store.
+pub(super) fn is_ours_in_store(file: &ObjectFile) -> bool {
+    let size = file.found().size;
+    let mut wanted = FOOTER_BYTES.min(size);
+    // Asked for more at most once: a footer says how long it is.
+    for _ in 0..2 {
+        let Ok(tail) = file.read_at(size.saturating_sub(wanted), wanted as usize) else { return false };
+        let parsed = catch_unwind(move || {
+            let mut reader = ParquetMetaDataReader::new();
+            reader.try_parse_sized(&tail, size).and_then(|()| reader.finish())
+        });
+        match parsed {
+            Ok(Ok(footer)) => return is_marked(footer.file_metadata()),
+            Ok(Err(ParquetError::NeedMoreData(bytes))) => wanted = (bytes as u64).min(size),
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn is_marked(footer: &FileMetaData) -> bool {

@@ -6,6 +6,7 @@
 //! | `names` | what files are called, and which partition a name means |
 //! | `mark` | how a file says that this sink wrote it |
 //! | `directory` | what an earlier run left, and how a file is published beside it |
+//! | `folder` | where files are: a local folder, or an object store |
 //! | `part` | one file in the making |
 //! | `layout` | how columns are encoded |
 //! | `sink` | the rows of one partition, cut into files |
@@ -13,11 +14,14 @@
 
 mod config;
 mod directory;
+mod folder;
 mod layout;
 mod mark;
 mod names;
 mod part;
 mod sink;
 mod staged;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Compression, Existing, ParquetConfig};

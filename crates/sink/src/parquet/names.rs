@@ -59,6 +59,11 @@ pub(super) fn unfinished(complete: &str) -> String {
     format!(".{complete}.{:x}-{nanos:x}-{count:x}{UNFINISHED_SUFFIX}", std::process::id())
 }
 
+/// A number that no other process begins with, so that those that come after it are one process's own.
+pub(super) fn own_number() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64) & (i64::MAX as u64 >> 1)
+}
+
 /// Whether this is the name of a file in the making, of this or another run.
 pub(super) fn is_unfinished(name: &str) -> bool {
     let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED_SUFFIX));

@@ -91,12 +91,16 @@ impl ParquetSink {
     }
 
     fn next_part(&self) -> Result<Part, SinkError> {
-        Part::create(&self.directory, names::complete(&self.tag, self.number), &self.schema, &self.properties)
+        let name = names::complete(&self.tag, self.number);
+        let hidden = names::unfinished(&name);
+        Part::create(self.directory.folder(), name, hidden, &self.schema, &self.properties)
     }
 
     /// Where row groups and files end depends on the rows alone, not on how they come in batches.
     fn append(&mut self, records: &RecordBatch) -> Result<(), SinkError> {
-        check_columns(records, &self.schema, || self.directory.path().join(names::complete(&self.tag, self.number)))?;
+        check_columns(records, &self.schema, || {
+            self.directory.folder().path_of(&names::complete(&self.tag, self.number))
+        })?;
         let mut written = 0;
         while written < records.num_rows() {
             let part = match &mut self.part {
@@ -118,7 +122,7 @@ impl ParquetSink {
 
     fn publish(&mut self) -> Result<(), SinkError> {
         if let Some(part) = self.part.take() {
-            part.publish(&self.directory)?;
+            self.directory.publish(part)?;
             self.published = true;
             self.number += 1;
         }

@@ -5,11 +5,11 @@
 //! crash the file is put together from its segments again. A file that is full is completed under a hidden name, and gets its
 //! own when the commit of a checkpoint that lists it is done.
 //!
-//! Hidden names are `.staged-<partition>-<number>.<kind>`, where the kind is `parquet` or `arrow`.
+//! Hidden names are `.staged-<partition>-<number>.<kind>`, where the kind is `parquet` or `arrow`. Numbers of segments begin
+//! anew with each process, at one that no other has: one that was given up but still runs cannot write into another's.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter};
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, BufWriter};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -19,12 +19,14 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use parquet::file::properties::WriterProperties;
 use sluicegate_core::{Batch, BoxError, Sink, SnapshotReader, SnapshotWriter, failpoint};
+use sluicegate_place::PlaceError;
 
 use super::config::Existing;
 use super::directory::Directory;
+use super::folder::{Folder, Output};
+use super::names;
 use super::part::Part;
 use super::sink::{Limits, check_columns};
-use super::{mark, names};
 use crate::SinkError;
 
 /// A Parquet sink whose rows become visible with commits.
@@ -56,8 +58,8 @@ pub(super) struct StagedSink {
 }
 
 struct Segment {
-    path: PathBuf,
-    writer: StreamWriter<BufWriter<File>>,
+    name: String,
+    writer: StreamWriter<BufWriter<Output>>,
 }
 
 impl StagedSink {
@@ -96,64 +98,74 @@ impl StagedSink {
         if self.begun {
             return Ok(());
         }
-        self.directory.make()?;
+        self.folder().make()?;
         let complete = self.directory.complete_files(&self.tag)?;
         match (self.directory.existing(), complete.last()) {
             (Existing::Replace, _) => {
-                let foreign = complete.iter().map(|(_, path)| path).find(|path| !mark::is_ours(path));
-                if let Some(path) = foreign {
-                    return Err(SinkError::Foreign { path: path.clone() });
+                let foreign = complete.iter().find(|(_, name)| !self.folder().is_ours(name));
+                if let Some((_, name)) = foreign {
+                    return Err(SinkError::Foreign { path: self.folder().path_of(name) });
                 }
                 self.replaced = complete.into_iter().map(|(number, _)| number).collect();
             }
             (Existing::Append, Some((last, _))) => self.number = last + 1,
             (Existing::Refuse, Some((_, last))) => {
-                let first = last.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let first = last.clone();
                 let directory = self.directory.path().to_owned();
                 return Err(SinkError::Occupied { directory, files: complete.len(), first });
             }
             (Existing::Append | Existing::Refuse, None) => {}
         }
         self.remove_staged(&[], &[])?;
+        self.next_segment = names::own_number();
         self.begun = true;
         Ok(())
     }
 
-    fn staged(&self, number: u64, kind: &str) -> PathBuf {
-        self.directory.path().join(format!(".staged-{}-{number:010}.{kind}", self.tag))
+    fn folder(&self) -> &Arc<Folder> {
+        self.directory.folder()
+    }
+
+    fn staged(&self, number: u64, kind: &str) -> String {
+        format!(".staged-{}-{number:010}.{kind}", self.tag)
+    }
+
+    /// Begins the next file. It is complete under its staged name, and gets its own with a commit.
+    fn next_part(&self) -> Result<Part, SinkError> {
+        let hidden = names::unfinished(&names::complete(&self.tag, self.number));
+        let name = self.staged(self.number, "parquet");
+        Part::create(self.folder(), name, hidden, &self.schema, &self.properties)
     }
 
     /// Removes what is staged for this partition, but for some files and segments.
     fn remove_staged(&self, files: &[u64], segments: &[u64]) -> Result<(), SinkError> {
-        let keep: Vec<PathBuf> = files
+        let keep: Vec<String> = files
             .iter()
             .map(|number| self.staged(*number, "parquet"))
             .chain(segments.iter().map(|number| self.staged(*number, "arrow")))
             .collect();
         let prefix = format!(".staged-{}-", self.tag);
-        for path in self.directory.entries()? {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        for name in self.folder().names()? {
             // Another partition's tag may begin with this one's.
             let number = name.strip_prefix(&prefix).and_then(|rest| rest.split_once('.'));
-            let staged = number.is_some_and(|(number, _)| number.len() == 10 && number.parse::<u64>().is_ok());
+            let staged = number.is_some_and(|(number, _)| number.len() >= 10 && number.parse::<u64>().is_ok());
             // Files in the making of a process that was killed.
             let left = names::is_unfinished(&name) && names::tag_of_unfinished(&name) == Some(&self.tag);
-            if (staged || left) && !keep.contains(&path) {
-                remove(&path)?;
+            if (staged || left) && !keep.contains(&name) {
+                self.folder().remove("remove", &name)?;
             }
         }
         Ok(())
     }
 
     fn append(&mut self, records: &RecordBatch, saved: bool) -> Result<(), SinkError> {
-        check_columns(records, &self.schema, || self.directory.path().join(names::complete(&self.tag, self.number)))?;
+        check_columns(records, &self.schema, || self.folder().path_of(&names::complete(&self.tag, self.number)))?;
         let mut written = 0;
         while written < records.num_rows() {
             let part = match &mut self.part {
                 Some(part) => part,
                 None => {
-                    let name = names::complete(&self.tag, self.number);
-                    let part = Part::create(&self.directory, name, &self.schema, &self.properties)?;
+                    let part = self.next_part()?;
                     self.part.insert(part)
                 }
             };
@@ -177,28 +189,29 @@ impl StagedSink {
         let segment = match &mut self.segment {
             Some(segment) => segment,
             None => {
-                let path = self.staged(self.next_segment, "arrow");
-                let failed = |source| SinkError::Io { doing: "stage rows in", path: path.clone(), source };
-                let file = BufWriter::new(File::create(&path).map_err(failed)?);
-                let writer = StreamWriter::try_new(file, &self.schema).map_err(|error| encode(&path, error))?;
-                self.segment.insert(Segment { path: path.clone(), writer })
+                let name = self.staged(self.next_segment, "arrow");
+                let file = BufWriter::new(self.folder().create(&name)?);
+                let path = self.folder().path_of(&name);
+                let writer = StreamWriter::try_new(file, &self.schema).map_err(|error| encode(path, error))?;
+                self.segment.insert(Segment { name, writer })
             }
         };
-        segment.writer.write(rows).map_err(|error| encode(&segment.path, error))
+        let written = segment.writer.write(rows);
+        written.map_err(|error| encode(self.directory.folder().path_of(&segment.name), error))
     }
 
     /// Completes the file in the making under its hidden name. Its segments are needed only by snapshots that were made before.
     fn complete(&mut self) -> Result<(), SinkError> {
         let Some(part) = self.part.take() else { return Ok(()) };
-        part.complete_as(&self.staged(self.number, "parquet"))?;
+        part.complete()?;
         self.any_file = true;
         self.complete.push(self.number);
         self.number += 1;
         self.obsolete.append(&mut self.segments);
         if let Some(segment) = self.segment.take() {
-            let path = segment.path;
+            let name = segment.name;
             drop(segment.writer);
-            remove(&path)?;
+            self.folder().remove("remove", &name)?;
             self.next_segment += 1;
         }
         Ok(())
@@ -206,14 +219,11 @@ impl StagedSink {
 
     /// Completes the segment in the making.
     fn settle(&mut self) -> Result<(), SinkError> {
-        let Some(mut segment) = self.segment.take() else { return Ok(()) };
-        segment.writer.finish().map_err(|error| encode(&segment.path, error))?;
-        let file = segment.writer.get_ref().get_ref();
-        file.sync_all().map_err(|source| SinkError::Io {
-            doing: "stage rows in",
-            path: segment.path.clone(),
-            source,
-        })?;
+        let Some(segment) = self.segment.take() else { return Ok(()) };
+        let path = || self.folder().path_of(&segment.name);
+        let file = segment.writer.into_inner().map_err(|error| encode(path(), error))?;
+        let file = file.into_inner().map_err(|error| encode(path(), error.into_error().into()))?;
+        file.complete()?;
         self.segments.push(self.next_segment);
         self.next_segment += 1;
         Ok(())
@@ -222,12 +232,12 @@ impl StagedSink {
     /// Puts the file in the making together again.
     fn refill(&mut self) -> Result<(), SinkError> {
         for number in self.segments.clone() {
-            let path = self.staged(number, "arrow");
-            let file =
-                File::open(&path).map_err(|source| SinkError::Io { doing: "read", path: path.clone(), source })?;
-            let rows = StreamReader::try_new(BufReader::new(file), None).map_err(|error| encode(&path, error))?;
+            let name = self.staged(number, "arrow");
+            let path = self.folder().path_of(&name);
+            let file = BufReader::new(self.folder().open(&name)?);
+            let rows = StreamReader::try_new(file, None).map_err(|error| encode(path.clone(), error))?;
             for rows in rows {
-                self.append(&rows.map_err(|error| encode(&path, error))?, true)?;
+                self.append(&rows.map_err(|error| encode(path.clone(), error))?, true)?;
             }
         }
         Ok(())
@@ -238,7 +248,8 @@ impl StagedSink {
         self.listed = 0;
         if !due.is_empty() {
             for number in self.replaced.drain(..) {
-                remove(&self.directory.path().join(names::complete(&self.tag, number)))?;
+                let name = names::complete(&self.tag, number);
+                self.directory.folder().remove("remove the earlier run's", &name)?;
             }
         }
         for number in due {
@@ -248,7 +259,7 @@ impl StagedSink {
         let unneeded: Vec<u64> = self.obsolete.drain(..self.obsolete_listed).collect();
         self.obsolete_listed = 0;
         for number in unneeded {
-            remove(&self.staged(number, "arrow"))?;
+            self.folder().remove("remove", &self.staged(number, "arrow"))?;
         }
         Ok(())
     }
@@ -271,7 +282,7 @@ impl Sink for StagedSink {
     fn snapshot(&mut self, to: &mut SnapshotWriter) -> Result<(), BoxError> {
         self.begin()?;
         self.settle()?;
-        self.directory.sync_names()?;
+        self.folder().sync_names()?;
         self.listed = self.complete.len();
         self.obsolete_listed = self.obsolete.len();
         let numbers = |numbers: &[u64]| numbers.iter().map(|number| *number as i64).collect::<Vec<i64>>();
@@ -294,9 +305,14 @@ impl Sink for StagedSink {
         self.segments = numbers("segments")?;
         self.complete = numbers("complete")?;
         self.listed = self.complete.len();
-        self.directory.make()?;
+        // The segment that its snapshot named last may be one that another process still writes after.
+        self.next_segment = names::own_number().max(self.next_segment);
+        self.folder().make()?;
         // Where a listed file has its name already, the earlier run's went before that.
-        let revealed = self.complete.iter().any(|number| !self.staged(*number, "parquet").exists());
+        let mut revealed = false;
+        for number in &self.complete {
+            revealed |= !self.folder().holds(&self.staged(*number, "parquet"))?;
+        }
         self.replaced = if revealed { Vec::new() } else { numbers("replaced")? };
         self.remove_staged(&self.complete, &self.segments)?;
         self.begun = true;
@@ -313,25 +329,18 @@ impl Sink for StagedSink {
         self.begin()?;
         self.ended = true;
         if self.part.is_none() && !self.any_file {
-            let name = names::complete(&self.tag, self.number);
-            self.part = Some(Part::create(&self.directory, name, &self.schema, &self.properties)?);
+            self.part = Some(self.next_part()?);
         }
         Ok(self.complete()?)
     }
 }
 
-fn remove(path: &Path) -> Result<(), SinkError> {
-    match fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(SinkError::Io { doing: "remove", path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn encode(path: &Path, error: ArrowError) -> SinkError {
+fn encode(path: PathBuf, error: ArrowError) -> SinkError {
     match error {
-        ArrowError::IoError(_, source) => SinkError::Io { doing: "stage rows in", path: path.to_owned(), source },
-        error => SinkError::Encode { path: path.to_owned(), message: error.to_string() },
+        ArrowError::IoError(_, source) if source.get_ref().is_some_and(|inner| inner.is::<PlaceError>()) => {
+            SinkError::Store { message: source.to_string() }
+        }
+        ArrowError::IoError(_, source) => SinkError::Io { doing: "stage rows in", path, source },
+        error => SinkError::Encode { path, message: error.to_string() },
     }
 }

@@ -7,8 +7,9 @@ use sluicegate_core::{ConfigError, PipelineContext, Roles, Source, SourceConfig}
 use super::align::Alignment;
 use super::cut::Cut;
 use super::source::HybridSource;
+use crate::Partitions;
 use crate::kafka::{KafkaConfig, KafkaStart};
-use crate::parquet::{ParquetConfig, Partitions};
+use crate::parquet::ParquetConfig;
 use crate::time;
 
 /// Reads history from Parquet files, then the live topic, as one log with neither gap nor overlap.

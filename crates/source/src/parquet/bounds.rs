@@ -14,30 +14,11 @@ use super::decode::{Decoder, Selection, guarded, message_of};
 use super::footer::{Footer, RowGroups};
 use super::source::Partition;
 use crate::SourceError;
+use crate::position::Bound;
 use crate::time;
 
 /// Rows whose event times are looked at in one go.
 const SCAN_ROWS: usize = 8192;
-
-/// Where reading begins or ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bound {
-    /// At this offset.
-    Offset(i64),
-    /// At the first row with this event time or a later one, in nanoseconds from 1970-01-01T00:00:00Z.
-    Time(i128),
-}
-
-impl Bound {
-    /// Whether there may be rows from this bound on before `stop`, as far as that is known without the rows.
-    pub(super) fn may_precede(self, stop: Self) -> bool {
-        match (self, stop) {
-            (Self::Offset(start), Self::Offset(stop)) => start < stop,
-            (Self::Time(start), Self::Time(stop)) => start < stop,
-            _ => true,
-        }
-    }
-}
 
 /// The offset of a bound in a partition, at most the offset after its last row.
 ///
@@ -76,7 +57,7 @@ fn first_row(
         }
         let mut row = span.start;
         let damaged = |row: i64, message: String| SourceError::Damaged {
-            path: file.path.clone(),
+            path: file.file.path.clone(),
             row,
             offset: file_offset + row,
             message,

@@ -37,7 +37,7 @@ impl Decoder {
     /// # Errors
     /// What the decoder said.
     pub(super) fn new(file: &Footer, columns: ProjectionMask, selection: Selection) -> Result<Self, String> {
-        let input = file.file.try_clone().map_err(|error| error.to_string())?;
+        let input = file.input.try_clone().map_err(|error| error.to_string())?;
         guarded(|| {
             let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, file.metadata.clone())
                 .with_projection(columns)

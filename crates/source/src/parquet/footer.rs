@@ -1,14 +1,16 @@
 //! What the end of a Parquet file says of it.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader as _, Length as _};
 
 use super::decode::{guarded, message_of};
 use crate::SourceError;
+use crate::files::{Input, InputFile};
 
 /// The four bytes at which a Parquet file begins and ends.
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -18,15 +20,16 @@ const MAGIC_ENCRYPTED: &[u8; 4] = b"PARE";
 /// An open file and its footer.
 pub(super) struct Footer {
     pub(super) path: PathBuf,
-    pub(super) file: File,
+    file: InputFile,
+    pub(super) input: Input,
     pub(super) metadata: ArrowReaderMetadata,
     group_rows: Vec<i64>,
 }
 
 /// How many rows the row groups of a file hold: all that is kept of a footer until the file's turn comes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct RowGroups {
-    pub(super) path: PathBuf,
+    pub(super) file: InputFile,
     rows: Vec<i64>,
 }
 
@@ -35,24 +38,26 @@ impl Footer {
     ///
     /// # Errors
     /// When it cannot be read, or is not a whole Parquet file.
-    pub(super) fn read(path: &Path) -> Result<Self, SourceError> {
+    pub(super) fn read(file: &InputFile) -> Result<Self, SourceError> {
+        let path = &file.path;
         let failed = |source| SourceError::Io { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(failed)?;
-        check_magic(path, &mut file).map_err(|error| match error {
+        let input = file.open().map_err(failed)?;
+        check_magic(path, &input).map_err(|error| match error {
             Magic::Io(source) => failed(source),
             Magic::Wrong(error) => error,
         })?;
         let damaged = |message: String| SourceError::DamagedFooter { path: path.to_owned(), message };
-        let metadata =
-            guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|error| message_of(&error)))
-                .map_err(damaged)?;
+        let metadata = guarded(|| {
+            ArrowReaderMetadata::load(&input, ArrowReaderOptions::new()).map_err(|error| message_of(&error))
+        })
+        .map_err(damaged)?;
         let group_rows: Vec<i64> = metadata.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
         let in_all = metadata.metadata().file_metadata().num_rows();
         let sum = group_rows.iter().try_fold(0i64, |sum, rows| sum.checked_add(*rows).filter(|_| *rows >= 0));
         if sum != Some(in_all) {
             return Err(damaged(format!("it states {in_all} rows, but its row groups do not hold as many")));
         }
-        Ok(Self { path: path.to_owned(), file, metadata, group_rows })
+        Ok(Self { path: path.to_owned(), file: file.clone(), input, metadata, group_rows })
     }
 
     /// Opens a file whose row groups are known and checks that it is still the same.
@@ -60,7 +65,7 @@ impl Footer {
     /// # Errors
     /// As for [`Footer::read`], and when the row groups are others.
     pub(super) fn read_again(known: &RowGroups) -> Result<Self, SourceError> {
-        let footer = Self::read(&known.path)?;
+        let footer = Self::read(&known.file)?;
         if footer.group_rows != known.rows {
             let rows = |groups: &[i64]| groups.iter().sum::<i64>();
             return Err(SourceError::Changed {
@@ -72,7 +77,7 @@ impl Footer {
     }
 
     pub(super) fn row_groups(&self) -> RowGroups {
-        RowGroups { path: self.path.clone(), rows: self.group_rows.clone() }
+        RowGroups { file: self.file.clone(), rows: self.group_rows.clone() }
     }
 }
 
@@ -98,34 +103,32 @@ enum Magic {
     Wrong(SourceError),
 }
 
-impl From<io::Error> for Magic {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 /// Tells a file of another format, and one that lacks its end, from one that is damaged: the remedies differ.
-fn check_magic(path: &Path, file: &mut File) -> Result<(), Magic> {
+fn check_magic(path: &Path, input: &Input) -> Result<(), Magic> {
     let not_parquet =
         |found: &str| Magic::Wrong(SourceError::NotParquet { path: path.to_owned(), found: found.to_owned() });
-    let size_bytes = file.metadata()?.len();
+    let bytes_at = |start: u64, len: u64| {
+        input.get_bytes(start, len as usize).map_err(|error| match error {
+            ParquetError::External(error) => match error.downcast::<io::Error>() {
+                Ok(error) => Magic::Io(*error),
+                Err(error) => Magic::Io(io::Error::other(error)),
+            },
+            error => Magic::Io(io::Error::other(message_of(&error))),
+        })
+    };
+    let size_bytes = input.len();
     if size_bytes == 0 {
         return Err(not_parquet("is empty"));
     }
-    let mut first = Vec::with_capacity(MAGIC.len());
-    file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut first)?;
-    if first == MAGIC_ENCRYPTED {
+    let magic_bytes = MAGIC.len() as u64;
+    let first = bytes_at(0, magic_bytes.min(size_bytes))?;
+    if first == MAGIC_ENCRYPTED[..] {
         return Err(not_parquet("is encrypted, which is not supported"));
     }
     if first != MAGIC[..first.len()] {
         return Err(not_parquet("begins with other bytes"));
     }
     // The shortest file: the magic at both ends, and the length of a footer.
-    let whole = size_bytes >= 12 && {
-        let mut last = [0; MAGIC.len()];
-        file.seek(SeekFrom::End(-(MAGIC.len() as i64)))?;
-        file.read_exact(&mut last)?;
-        last == *MAGIC
-    };
+    let whole = size_bytes >= 12 && bytes_at(size_bytes - magic_bytes, magic_bytes)? == MAGIC[..];
     if whole { Ok(()) } else { Err(Magic::Wrong(SourceError::Truncated { path: path.to_owned(), size_bytes })) }
 }

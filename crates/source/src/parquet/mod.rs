@@ -3,24 +3,18 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `config` | the settings, and how they become a source |
-//! | `files` | which files `path` means, and what their partitions are called |
 //! | `footer` | what the end of a file says: row groups and their rows |
 //! | `decode` | rows of one file, and what becomes of a decoder that fails |
 //! | `columns` | which columns are read, their roles, and whether all files agree |
 //! | `bounds` | at which offsets `start` and `stop` are |
-//! | `position` | how `start` and `stop` are written |
 //! | `source`, `reader` | the partitions, and the rows of one |
 
 mod bounds;
 mod columns;
 mod config;
 mod decode;
-mod files;
 mod footer;
-mod position;
 mod reader;
 mod source;
 
-pub use crate::time::TimeUnit;
-pub use config::{ParquetConfig, Partitions, Paths};
-pub use position::Position;
+pub use config::ParquetConfig;

@@ -117,7 +117,7 @@ impl ParquetReader {
     }
 
     fn damaged(&self, file: usize, first: i64, message: String) -> SourceError {
-        let path = self.partition.files[file].path.clone();
+        let path = self.partition.files[file].file.path.clone();
         SourceError::Damaged { path, row: self.next - first, offset: self.next, message }
     }
 }

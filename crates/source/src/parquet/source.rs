@@ -1,21 +1,16 @@
 //! The partitions that files make up.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use sluicegate_core::{BoxError, Offset, PartitionId, PipelineContext, Reader, Source};
+use sluicegate_core::{BoxError, Offset, PartitionId, Reader, Source};
 
-use super::bounds::{self, Bound};
+use super::bounds;
 use super::columns::Columns;
-use super::config::Partitions;
-use super::files;
 use super::footer::RowGroups;
 use super::reader::ParquetReader;
 use crate::SourceError;
-
-/// What the one partition is called where neither `path` nor the pipeline has a name.
-const NAMELESS: &str = "parquet";
+use crate::position::Bound;
 
 /// One log: files in order.
 #[derive(Debug)]
@@ -38,26 +33,6 @@ impl Partition {
     /// The offset after the last row.
     pub(super) fn end(&self) -> i64 {
         self.files.iter().fold(0, |rows, file| rows.saturating_add(file.rows()))
-    }
-}
-
-/// Names the partition of every file; files of the same name are one partition.
-///
-/// # Errors
-/// When a file has a name that no partition can have.
-pub(super) fn partition_names(
-    partitions: Partitions,
-    entries: &[String],
-    files: &[PathBuf],
-    pipeline: &PipelineContext,
-) -> Result<Vec<String>, SourceError> {
-    match partitions {
-        Partitions::PerFile => files::names_per_file(files),
-        Partitions::One => {
-            let from_path = entries.first().and_then(|entry| files::name_of_all(entry, &pipeline.base_dir));
-            let from_pipeline = || if pipeline.name.is_empty() { NAMELESS.to_owned() } else { pipeline.name.clone() };
-            Ok(vec![from_path.unwrap_or_else(from_pipeline); files.len()])
-        }
     }
 }
 

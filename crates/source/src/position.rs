@@ -1,4 +1,4 @@
-//! How `start` and `stop` are written.
+//! Places in a partition: how `start` and `stop` are written, and what they mean.
 
 use std::fmt;
 
@@ -64,5 +64,25 @@ impl<'de> Deserialize<'de> for Time {
         }
 
         deserializer.deserialize_any(Either)
+    }
+}
+
+/// Where reading begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// At this offset.
+    Offset(i64),
+    /// At the first row with this event time or a later one, in nanoseconds from 1970-01-01T00:00:00Z.
+    Time(i128),
+}
+
+impl Bound {
+    /// Whether there may be rows from this bound on before `stop`, as far as that is known without the rows.
+    pub(crate) fn may_precede(self, stop: Self) -> bool {
+        match (self, stop) {
+            (Self::Offset(start), Self::Offset(stop)) => start < stop,
+            (Self::Time(start), Self::Time(stop)) => start < stop,
+            _ => true,
+        }
     }
 }

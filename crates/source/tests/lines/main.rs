@@ -1,0 +1,9 @@
+//! The sources of text files, through a pipeline file.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod bad;
+mod csv;
+mod jsonl;
+mod resume;
+mod settings;
+mod support;
