@@ -5,10 +5,12 @@
 //!
 //! - [`scores`]: how good forecasts are, one data set per file, computed from the Parquet files that a pipeline wrote.
 //! - [`speed`]: how fast they are made, beside a bare libtorch loop in the same run.
+//! - [`kafka`]: how fast events go from Kafka to Kafka, exactly once, beside a plain pass-through in the same run.
 //! - [`forecasts`], [`running`]: what both share.
 
 mod bar;
 mod forecasts;
+mod kafka;
 mod layout;
 mod process;
 mod running;
@@ -37,6 +39,8 @@ enum What {
     Scores(scores::Args),
     /// Measures events/s of the whole pipeline and of the model alone, beside a bare libtorch loop
     Bench(speed::Args),
+    /// Measures events/s from Kafka to Kafka, exactly once, beside files and a plain pass-through
+    Kafka(kafka::Args),
     /// Runs a pipeline quietly and prints the most memory it took, in bytes
     #[command(hide = true)]
     Memory { pipeline: PathBuf },
@@ -62,6 +66,7 @@ fn run(what: What) -> Done<Vec<Bar>> {
     match what {
         What::Scores(args) => scores::run(&args),
         What::Bench(args) => speed::run(&args),
+        What::Kafka(args) => kafka::run(&args).map(|()| Vec::new()),
         What::Memory { pipeline } => speed::print_peak(&pipeline).map(|()| Vec::new()),
     }
 }

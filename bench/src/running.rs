@@ -41,6 +41,11 @@ pub(crate) fn run(path: &Path, overrides: &[String]) -> Done<Run> {
 }
 
 impl Run {
+    /// The sum of a counter of nanoseconds over all its labels, in seconds.
+    pub(crate) fn seconds(&self, counter: &str) -> f64 {
+        self.samples.iter().filter(|sample| sample.name == counter).map(|sample| sample.value).sum::<f64>() * 1e-9
+    }
+
     /// How long a component was at work.
     pub(crate) fn busy(&self, component: &str) -> Duration {
         let of = |sample: &&Sample| sample.name == "component_busy_ns" && sample.label("component") == Some(component);

@@ -1,5 +1,5 @@
 //! Keys that move to new partitions: refused until they are given their state, which is exact from then on.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 

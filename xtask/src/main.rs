@@ -96,7 +96,8 @@ enum Task {
     /// Measure speed beside peers, in the release profile
     ///
     /// Sets up, builds the package `sluicegate-bench` in the release profile and runs its `bench`;
-    /// `cargo xtask bench -- --help` lists ARGS.
+    /// `cargo xtask bench -- --help` lists ARGS. `cargo xtask bench kafka` measures events/s from Kafka to Kafka instead, on a broker
+    /// of its own.
     Bench {
         /// Arguments for the measurement
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
@@ -123,7 +124,13 @@ fn run(task: Task) -> Done {
         Task::Kafka { task } => kafka::run(&workspace, task),
         Task::Torture { args } => torture(&workspace, &args),
         Task::Scores { args } => measure(&workspace, "scores", &args, Profile::Dev),
-        Task::Bench { args } => measure(&workspace, "bench", &args, Profile::Release),
+        Task::Bench { args } => match args.split_first() {
+            Some((kafka, rest)) if kafka == "kafka" => {
+                kafka::set_up(&workspace)?;
+                measure(&workspace, "kafka", rest, Profile::Release)
+            }
+            _ => measure(&workspace, "bench", &args, Profile::Release),
+        },
     }
 }
 
