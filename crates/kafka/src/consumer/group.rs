@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::RawRecord;
 use super::context::Context;
-use super::queue::{Queue, Taken};
+use super::queue::{Queue, Taken, TapEnd, TapError};
 use crate::Connection;
 
 /// How long one call to a broker may take.
@@ -211,17 +211,22 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Takes up to `rows` records, as soon as there are so many, or `linger` after the first; none when none came for `wait`, and
-    /// whether that is because the broker has no more.
+    /// Takes up to `rows` records, as soon as there are so many, or `linger` after the first; none when none came for `wait`, or
+    /// the broker had no more, which is then said once.
     ///
     /// # Errors
     /// When no more will come.
-    pub fn take(&self, rows: usize, linger: Duration, wait: Duration) -> Result<(Vec<RawRecord>, bool), String> {
-        let Taken { records, resume, at_end } = self.queue.take(rows, linger, wait)?;
+    pub fn take(
+        &self,
+        rows: usize,
+        linger: Duration,
+        wait: Duration,
+    ) -> Result<(Vec<RawRecord>, Option<TapEnd>), TapError> {
+        let Taken { records, resume, end } = self.queue.take(rows, linger, wait)?;
         if resume {
             let _ = self.group.commands.send(Command::Resume(self.name.clone()));
         }
-        Ok((records, at_end))
+        Ok((records, end))
     }
 }
 
@@ -235,7 +240,7 @@ impl Context {
                 if done.is_ok()
                     && let Some(before) = served.taken.insert(name, queue)
                 {
-                    before.fail("the partition is read from another place now");
+                    before.fail(TapError::Failed("the partition is read from another place now".to_owned()));
                 }
                 let _ = answer.send(done);
             }
@@ -322,8 +327,18 @@ fn poll(consumer: &Client, session: Duration) {
                 }
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
+                // rdkafka does not say of which topic. How far each one was read is known here, after all of its records.
                 let served = context.served.lock().unwrap_or_else(PoisonError::into_inner);
-                served.taken.iter().filter(|((_, n), _)| *n == number).for_each(|(_, queue)| queue.reached_end());
+                let positions = consumer.position().ok();
+                let of_number: Vec<_> = served.taken.iter().filter(|((_, other), _)| *other == number).collect();
+                for (name, queue) in &of_number {
+                    let found = positions.as_ref().and_then(|all| all.find_partition(&name.0, number));
+                    let position = match found.map(|found| found.offset()) {
+                        Some(Offset::Offset(position)) => Some(position),
+                        _ => None,
+                    };
+                    queue.reached_end(TapEnd { position, certain: of_number.len() == 1 });
+                }
             }
             Some(Err(error)) => told(context, &error),
         }
@@ -346,8 +361,8 @@ fn told(context: &Context, error: &KafkaError) {
         None => tracing::warn!("Kafka: {error}"),
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
             let served = context.served.lock().unwrap_or_else(PoisonError::into_inner);
-            let why = "offsets that were still to be read are gone from the topic: see `missing_offsets`";
-            served.taken.values().for_each(|queue| queue.fail(why));
+            // Of which partition is not said; each reader looks whether it is its own.
+            served.taken.values().for_each(|queue| queue.fail(TapError::OffsetsGone));
         }
         Some(_) => drop(context.changes.send(Err(error.to_string()))),
     }
