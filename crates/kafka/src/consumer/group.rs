@@ -236,7 +236,7 @@ impl Context {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         match command {
             Command::Tap { name, from, queue, answer } => {
-                let done = begin(consumer, &name, from);
+                let done = begin(consumer, &name, from, served.taken.contains_key(&name));
                 if done.is_ok()
                     && let Some(before) = served.taken.insert(name, queue)
                 {
@@ -266,17 +266,33 @@ fn only((topic, partition): &Name) -> TopicPartitionList {
     list
 }
 
-/// Seeks, and lets records come.
-fn begin(consumer: &Client, name: &Name, from: i64) -> Result<(), String> {
+/// Seeks, and lets records come. `again`: the partition was read before.
+fn begin(consumer: &Client, name: &Name, from: i64, again: bool) -> Result<(), String> {
     let until = Instant::now() + CALL;
     loop {
-        match consumer.seek(&name.0, name.1, Offset::Offset(from), CALL) {
+        let error = match consumer.seek(&name.0, name.1, Offset::Offset(from), CALL) {
             Ok(()) => return consumer.resume(&only(name)).map_err(|error| error.to_string()),
-            // An assignment takes a moment to be in force.
-            Err(error) if Instant::now() >= until => return Err(error.to_string()),
-            Err(_) => std::thread::sleep(POLL),
+            Err(error) => error,
+        };
+        // librdkafka has given up on a partition whose offsets are gone, and does not seek in it any more.
+        if again && matches!(error, KafkaError::Seek(_)) {
+            return assign_anew(consumer, name, from).map_err(|error| error.to_string());
         }
+        if Instant::now() >= until {
+            return Err(error.to_string());
+        }
+        // An assignment takes a moment to be in force.
+        std::thread::sleep(POLL);
     }
+}
+
+/// Takes a partition out of what is fetched and puts it back at an offset. The group is not told, and need not be.
+fn assign_anew(consumer: &Client, name: &Name, from: i64) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&name.0, name.1, Offset::Offset(from))?;
+    consumer.incremental_unassign(&only(name))?;
+    consumer.incremental_assign(&list)?;
+    consumer.resume(&only(name))
 }
 
 /// The thread's work, until it is told to leave.
