@@ -56,10 +56,28 @@ impl Broker {
         if let Ok(bootstrap) = std::env::var("KAFKA_BOOTSTRAP") {
             return Ok(Self { bootstrap, own: None });
         }
+        Self::start_own(None)
+    }
+
+    /// Starts a broker as [`Broker::start`] does, whose cluster has an identity of its own: 22 letters and digits. All others are
+    /// copies of one cluster, and share its identity. `KAFKA_BOOTSTRAP` is not looked at.
+    ///
+    /// # Errors
+    /// As for [`Broker::start`].
+    pub fn start_as(cluster_id: &str) -> Result<Self, BrokerError> {
+        Self::start_own(Some(cluster_id))
+    }
+
+    fn start_own(cluster_id: Option<&str>) -> Result<Self, BrokerError> {
         let distribution = Distribution::find()?;
         let mut tries = 0;
         loop {
             let folder = tempfile::tempdir().map_err(BrokerError::io("make", "a temporary folder"))?;
+            if let Some(id) = cluster_id {
+                let data = folder.path().join("data");
+                copy(&distribution.template(), &data)?;
+                rename_cluster(&data.join("meta.properties"), id)?;
+            }
             let ports = (free_port()?, free_port()?);
             match Self::in_folder(&distribution, Folder::Temporary(folder), ports) {
                 Err(BrokerError::NotUp { .. }) if tries < TRIES => tries += 1,
@@ -157,6 +175,15 @@ impl Own {
         }
         Err(BrokerError::NotUp { log: process.end_of_log() })
     }
+}
+
+/// Puts another identity into what a formatted data folder says of itself.
+fn rename_cluster(file: &Path, id: &str) -> Result<(), BrokerError> {
+    let text = fs::read_to_string(file).map_err(BrokerError::io("read", file.display()))?;
+    let rename =
+        |line: &str| if line.starts_with("cluster.id=") { format!("cluster.id={id}") } else { line.to_owned() };
+    let renamed: Vec<String> = text.lines().map(rename).collect();
+    fs::write(file, renamed.join("\n")).map_err(BrokerError::io("write", file.display()))
 }
 
 pub(crate) fn free_port() -> Result<u16, BrokerError> {

@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::RawRecord;
 use super::context::Context;
-use super::queue::{Queue, Taken};
+use super::queue::{Queue, Taken, TapEnd, TapError};
 use crate::Connection;
 
 /// How long one call to a broker may take.
@@ -211,17 +211,22 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Takes up to `rows` records, as soon as there are so many, or `linger` after the first; none when none came for `wait`, and
-    /// whether that is because the broker has no more.
+    /// Takes up to `rows` records, as soon as there are so many, or `linger` after the first; none when none came for `wait`, or
+    /// the broker had no more, which is then said once.
     ///
     /// # Errors
     /// When no more will come.
-    pub fn take(&self, rows: usize, linger: Duration, wait: Duration) -> Result<(Vec<RawRecord>, bool), String> {
-        let Taken { records, resume, at_end } = self.queue.take(rows, linger, wait)?;
+    pub fn take(
+        &self,
+        rows: usize,
+        linger: Duration,
+        wait: Duration,
+    ) -> Result<(Vec<RawRecord>, Option<TapEnd>), TapError> {
+        let Taken { records, resume, end } = self.queue.take(rows, linger, wait)?;
         if resume {
             let _ = self.group.commands.send(Command::Resume(self.name.clone()));
         }
-        Ok((records, at_end))
+        Ok((records, end))
     }
 }
 
@@ -231,11 +236,11 @@ impl Context {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         match command {
             Command::Tap { name, from, queue, answer } => {
-                let done = begin(consumer, &name, from);
+                let done = begin(consumer, &name, from, served.taken.contains_key(&name));
                 if done.is_ok()
                     && let Some(before) = served.taken.insert(name, queue)
                 {
-                    before.fail("the partition is read from another place now");
+                    before.fail(TapError::Failed("the partition is read from another place now".to_owned()));
                 }
                 let _ = answer.send(done);
             }
@@ -261,17 +266,33 @@ fn only((topic, partition): &Name) -> TopicPartitionList {
     list
 }
 
-/// Seeks, and lets records come.
-fn begin(consumer: &Client, name: &Name, from: i64) -> Result<(), String> {
+/// Seeks, and lets records come. `again`: the partition was read before.
+fn begin(consumer: &Client, name: &Name, from: i64, again: bool) -> Result<(), String> {
     let until = Instant::now() + CALL;
     loop {
-        match consumer.seek(&name.0, name.1, Offset::Offset(from), CALL) {
+        let error = match consumer.seek(&name.0, name.1, Offset::Offset(from), CALL) {
             Ok(()) => return consumer.resume(&only(name)).map_err(|error| error.to_string()),
-            // An assignment takes a moment to be in force.
-            Err(error) if Instant::now() >= until => return Err(error.to_string()),
-            Err(_) => std::thread::sleep(POLL),
+            Err(error) => error,
+        };
+        // librdkafka has given up on a partition whose offsets are gone, and does not seek in it any more.
+        if again && matches!(error, KafkaError::Seek(_)) {
+            return assign_anew(consumer, name, from).map_err(|error| error.to_string());
         }
+        if Instant::now() >= until {
+            return Err(error.to_string());
+        }
+        // An assignment takes a moment to be in force.
+        std::thread::sleep(POLL);
     }
+}
+
+/// Takes a partition out of what is fetched and puts it back at an offset. The group is not told, and need not be.
+fn assign_anew(consumer: &Client, name: &Name, from: i64) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&name.0, name.1, Offset::Offset(from))?;
+    consumer.incremental_unassign(&only(name))?;
+    consumer.incremental_assign(&list)?;
+    consumer.resume(&only(name))
 }
 
 /// The thread's work, until it is told to leave.
@@ -322,8 +343,18 @@ fn poll(consumer: &Client, session: Duration) {
                 }
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
+                // rdkafka does not say of which topic. How far each one was read is known here, after all of its records.
                 let served = context.served.lock().unwrap_or_else(PoisonError::into_inner);
-                served.taken.iter().filter(|((_, n), _)| *n == number).for_each(|(_, queue)| queue.reached_end());
+                let positions = consumer.position().ok();
+                let of_number: Vec<_> = served.taken.iter().filter(|((_, other), _)| *other == number).collect();
+                for (name, queue) in &of_number {
+                    let found = positions.as_ref().and_then(|all| all.find_partition(&name.0, number));
+                    let position = match found.map(|found| found.offset()) {
+                        Some(Offset::Offset(position)) => Some(position),
+                        _ => None,
+                    };
+                    queue.reached_end(TapEnd { position, certain: of_number.len() == 1 });
+                }
             }
             Some(Err(error)) => told(context, &error),
         }
@@ -346,8 +377,8 @@ fn told(context: &Context, error: &KafkaError) {
         None => tracing::warn!("Kafka: {error}"),
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
             let served = context.served.lock().unwrap_or_else(PoisonError::into_inner);
-            let why = "offsets that were still to be read are gone from the topic: see `missing_offsets`";
-            served.taken.values().for_each(|queue| queue.fail(why));
+            // Of which partition is not said; each reader looks whether it is its own.
+            served.taken.values().for_each(|queue| queue.fail(TapError::OffsetsGone));
         }
         Some(_) => drop(context.changes.send(Err(error.to_string()))),
     }

@@ -13,4 +13,5 @@ mod queue;
 mod record;
 
 pub use group::{Group, GroupChange, GroupSettings, PartitionEnds, Tap};
+pub use queue::{TapEnd, TapError};
 pub use record::RawRecord;

@@ -19,9 +19,31 @@ struct State {
     size_bytes: usize,
     /// The consumer has paused the partition, because so much waits.
     paused: bool,
-    /// The broker had nothing more when it was asked last.
-    at_end: bool,
-    failure: Option<String>,
+    /// The broker had nothing more when it was asked last, and nobody was told yet.
+    end: Option<TapEnd>,
+    failure: Option<TapError>,
+}
+
+/// The broker had nothing more, at least of one topic's partition of this number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TapEnd {
+    /// Everything before this offset was handed out, marks of transactions and aborted records counted; `None` where that is not
+    /// known.
+    pub position: Option<i64>,
+    /// It was this very partition.
+    pub certain: bool,
+}
+
+/// Why a tap has run dry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TapError {
+    /// Offsets that were still to be read are gone from some partition that this member reads.
+    #[error("offsets that were still to be read are gone from a topic")]
+    OffsetsGone,
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// What a reader gets.
@@ -29,8 +51,8 @@ pub(crate) struct Taken {
     pub(crate) records: Vec<RawRecord>,
     /// Enough room again for the consumer to go on.
     pub(crate) resume: bool,
-    /// Nothing waits, and the broker had nothing more.
-    pub(crate) at_end: bool,
+    /// Nothing waits, and the broker had nothing more. Told once.
+    pub(crate) end: Option<TapEnd>,
 }
 
 impl Queue {
@@ -45,7 +67,7 @@ impl Queue {
     /// Adds a record; true when the partition has to be paused now.
     pub(crate) fn push(&self, record: RawRecord) -> bool {
         let mut state = self.lock();
-        state.at_end = false;
+        state.end = None;
         state.size_bytes += record.size_bytes();
         state.records.push_back(record);
         let full = state.size_bytes >= self.size_bytes_max && !state.paused;
@@ -55,20 +77,20 @@ impl Queue {
         full
     }
 
-    pub(crate) fn reached_end(&self) {
-        self.lock().at_end = true;
+    pub(crate) fn reached_end(&self, end: TapEnd) {
+        self.lock().end = Some(end);
         self.changed.notify_one();
     }
 
     /// Nothing more will come, for this reason.
-    pub(crate) fn fail(&self, why: &str) {
-        self.lock().failure.get_or_insert_with(|| why.to_owned());
+    pub(crate) fn fail(&self, why: TapError) {
+        self.lock().failure.get_or_insert(why);
         self.changed.notify_one();
     }
 
     /// Takes up to `rows` records: as soon as there are so many, or when `linger` has passed since the first, or when none has
     /// come for `wait`.
-    pub(crate) fn take(&self, rows: usize, linger: Duration, wait: Duration) -> Result<Taken, String> {
+    pub(crate) fn take(&self, rows: usize, linger: Duration, wait: Duration) -> Result<Taken, TapError> {
         let begun = Instant::now();
         let mut state = self.lock();
         let mut first_at = None;
@@ -83,7 +105,7 @@ impl Queue {
                 first_at.get_or_insert(now);
             }
             let until = first_at.map_or(begun + wait, |first| first + linger);
-            let ready = state.records.len() >= rows || state.paused || state.records.is_empty() && state.at_end;
+            let ready = state.records.len() >= rows || state.paused || state.records.is_empty() && state.end.is_some();
             if ready || now >= until {
                 break;
             }
@@ -95,8 +117,8 @@ impl Queue {
         state.size_bytes -= records.iter().map(RawRecord::size_bytes).sum::<usize>();
         let resume = state.paused && state.size_bytes <= self.size_bytes_max / 2;
         state.paused &= !resume;
-        let at_end = records.is_empty() && state.at_end;
-        Ok(Taken { records, resume, at_end })
+        let end = if records.is_empty() { state.end.take() } else { None };
+        Ok(Taken { records, resume, end })
     }
 }
 
@@ -121,12 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn the_end_is_told_once_and_not_before_what_waits() {
+        let queue = Queue::new(10_000);
+        let end = TapEnd { position: Some(1), certain: true };
+        let take = || queue.take(9, Duration::ZERO, Duration::ZERO).unwrap().end;
+        queue.push(record(0));
+        queue.reached_end(end);
+        assert_eq!((take(), take(), take()), (None, Some(end), None));
+        queue.reached_end(end);
+        queue.push(record(1));
+        assert_eq!((take(), take()), (None, None));
+    }
+
+    #[test]
     fn what_waits_is_handed_out_before_a_failure_is_told() {
         let queue = Queue::new(10_000);
         queue.push(record(0));
-        queue.fail("gone");
+        queue.fail(TapError::OffsetsGone);
         let take = || queue.take(9, Duration::ZERO, Duration::ZERO);
         assert_eq!(take().unwrap().records.len(), 1);
-        assert_eq!(take().err().as_deref(), Some("gone"));
+        assert_eq!(take().err(), Some(TapError::OffsetsGone));
     }
 }

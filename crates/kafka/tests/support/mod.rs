@@ -54,7 +54,7 @@ impl Wake for Unpark {
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
@@ -66,7 +66,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) fn create_topic(topic: &str, partitions: i32) {
-    create_topic_with(topic, partitions, &[]);
+    // Records of tests may be of 1970, and are not to be cleared away.
+    create_topic_with(topic, partitions, &[("retention.ms", "-1")]);
 }
 
 pub(crate) fn create_topic_with(topic: &str, partitions: i32, settings: &[(&str, &str)]) {

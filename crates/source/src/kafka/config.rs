@@ -82,8 +82,7 @@ pub struct KafkaConfig {
     #[serde(default)]
     pub start: KafkaStart,
 
-    /// Where reading ends. Left out: never. With `"end"`, a transactional record at the very end of a topic that is read together
-    /// with others is waited for.
+    /// Where reading ends. Left out: never.
     #[serde(default)]
     pub stop: Option<KafkaStop>,
 
@@ -230,7 +229,7 @@ impl SourceConfig for KafkaConfig {
                 group,
                 topics: self.topics.entries().to_vec(),
                 buffer_bytes_max: self.buffer_bytes_max,
-                tells_end: self.stop == Some(KafkaStop::End),
+                tells_end: self.stop.is_some(),
             },
             Reading {
                 component: pipeline.component.clone(),

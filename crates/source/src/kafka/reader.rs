@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use sluicegate_core::{Batch, BoxError, Offset, Offsets, PartitionId, Progress, Reader, Rejected};
 use sluicegate_formats::{BadRecord, DecodeError, Decoder};
-use sluicegate_kafka::{Group, RawRecord, Tap};
+use sluicegate_kafka::{Group, RawRecord, Tap, TapError};
 
-use super::source::Reading;
+use super::source::{CALL, Reading};
 use crate::SourceError;
 
 /// A reader that waits for events says so this often.
@@ -25,6 +25,8 @@ pub(super) struct KafkaReader {
     first: i64,
     next: i64,
     stop: Option<i64>,
+    /// The end of the partition when it was opened.
+    end: i64,
     rejected: Vec<Rejected>,
     rows: u64,
     high: Option<i64>,
@@ -39,11 +41,26 @@ impl KafkaReader {
         tap: Tap,
         reading: Reading,
         first: i64,
-        stop: Option<i64>,
+        (stop, end): (Option<i64>, i64),
     ) -> Result<Self, BoxError> {
         let decoder = reading.columns.decoder();
         let (next, rejected, rows, high, asked_at) = (first, Vec::new(), 0, None, None);
-        Ok(Self { partition, name, group, tap, reading, decoder, first, next, stop, rejected, rows, high, asked_at })
+        Ok(Self {
+            partition,
+            name,
+            group,
+            tap,
+            reading,
+            decoder,
+            first,
+            next,
+            stop,
+            end,
+            rejected,
+            rows,
+            high,
+            asked_at,
+        })
     }
 
     /// Decodes records. Those that are no rows are kept for the dead letters.
@@ -99,6 +116,30 @@ impl KafkaReader {
         Ok(())
     }
 
+    fn failed(&self, message: String) -> SourceError {
+        SourceError::Kafka { topic: self.partition.to_string(), message }
+    }
+
+    /// Some partition lost records that were still to be read. If it is this one, its first record is what can be gone on with, if
+    /// anything may; if not, reading goes on where it was.
+    fn tap_again(&mut self) -> Result<(), SourceError> {
+        let (topic, number) = (&self.name.0, self.name.1);
+        let low = self.group.ends(topic, number, CALL).map_err(|message| self.failed(message))?.low;
+        if self.next < low {
+            if !self.reading.skip_missing {
+                let (partition, wanted) = (self.partition.to_string(), self.next);
+                return Err(SourceError::MissingOffsets { partition, wanted, low });
+            }
+            tracing::warn!(
+                partition = %self.partition, from = self.next, to = low,
+                "records that were still to be read are gone from the topic; going on without them"
+            );
+            self.next = low;
+        }
+        self.tap = self.group.tap(topic, number, self.next).map_err(|message| self.failed(message))?;
+        Ok(())
+    }
+
     fn ask_how_far_behind(&mut self) {
         if self.asked_at.is_some_and(|asked| asked.elapsed() < ASK_EVERY) {
             return;
@@ -117,11 +158,18 @@ impl Reader for KafkaReader {
             return Ok(None);
         }
         self.ask_how_far_behind();
-        let failed = |message| SourceError::Kafka { topic: self.partition.to_string(), message };
-        let (mut records, at_end) =
-            self.tap.take(self.reading.batch_rows, self.reading.linger, IDLE).map_err(failed)?;
-        // Where records after the last one are not for anybody's eyes (marks of transactions), the broker says that it was the last.
-        if at_end && self.stop.is_some() {
+        let (mut records, end) = match self.tap.take(self.reading.batch_rows, self.reading.linger, IDLE) {
+            Ok(taken) => taken,
+            Err(TapError::OffsetsGone) => {
+                self.tap_again()?;
+                (Vec::new(), None)
+            }
+            Err(error) => return Err(self.failed(error.to_string()).into()),
+        };
+        // What lies between the last record and the stop may be for nobody's eyes: marks of transactions, and aborted records.
+        if let (Some(end), Some(stop)) = (end, self.stop)
+            && (end.position.is_some_and(|position| position >= stop) || end.certain && stop <= self.end)
+        {
             return Ok(None);
         }
         if let Some(last) = records.last() {

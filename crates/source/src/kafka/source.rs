@@ -16,7 +16,7 @@ use super::reader::KafkaReader;
 use crate::SourceError;
 
 /// How long a broker may take to say which offsets a partition has.
-const CALL: Duration = Duration::from_secs(30);
+pub(super) const CALL: Duration = Duration::from_secs(30);
 
 /// How partitions are read.
 #[derive(Debug, Clone)]
@@ -188,7 +188,7 @@ impl Source for KafkaSource {
             tap,
             self.reading.clone(),
             first,
-            stop,
+            (stop, ends.high),
         )?))
     }
 }
