@@ -1,5 +1,5 @@
 //! What cannot work with Kafka is refused through the command, with what to do, before anything is written.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::panic, reason = "helpers of tests")]
 
 use std::sync::OnceLock;
 use std::time::Duration;

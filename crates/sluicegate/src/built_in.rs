@@ -57,8 +57,8 @@ mod tests {
             .collect();
         let expected = [
             (cfg!(feature = "source"), "source csv"),
-            (cfg!(feature = "source"), "source jsonl"),
             (cfg!(all(feature = "source", feature = "kafka")), "source hybrid"),
+            (cfg!(feature = "source"), "source jsonl"),
             (cfg!(all(feature = "source", feature = "kafka")), "source kafka"),
             (cfg!(feature = "source"), "source parquet"),
             (cfg!(feature = "model"), "operator forecast"),
