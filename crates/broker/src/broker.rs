@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::distribution::properties;
+use crate::distribution::{guard, properties};
 use crate::process::Process;
 use crate::{BrokerError, Distribution};
 
@@ -29,6 +29,8 @@ struct Own {
     distribution: Distribution,
     folder: Folder,
     ports: (u16, u16),
+    /// Where users have to say who they are.
+    guarded: Option<u16>,
     process: Option<Process>,
 }
 
@@ -56,7 +58,17 @@ impl Broker {
         if let Ok(bootstrap) = std::env::var("KAFKA_BOOTSTRAP") {
             return Ok(Self { bootstrap, own: None });
         }
-        Self::start_own(None)
+        Self::start_own(None, false)
+    }
+
+    /// Starts a broker as [`Broker::start`] does, with a second address, [`Broker::guarded`], where users name themselves by SASL PLAIN.
+    /// The user `app`, password `app-secret`, may do everything, `guest`, password `guest-secret`, nothing; at the first address
+    /// everybody may do everything. `KAFKA_BOOTSTRAP` is not looked at.
+    ///
+    /// # Errors
+    /// As for [`Broker::start`].
+    pub fn start_guarded() -> Result<Self, BrokerError> {
+        Self::start_own(None, true)
     }
 
     /// Starts a broker as [`Broker::start`] does, whose cluster has an identity of its own: 22 letters and digits. All others are
@@ -65,10 +77,10 @@ impl Broker {
     /// # Errors
     /// As for [`Broker::start`].
     pub fn start_as(cluster_id: &str) -> Result<Self, BrokerError> {
-        Self::start_own(Some(cluster_id))
+        Self::start_own(Some(cluster_id), false)
     }
 
-    fn start_own(cluster_id: Option<&str>) -> Result<Self, BrokerError> {
+    fn start_own(cluster_id: Option<&str>, guarded: bool) -> Result<Self, BrokerError> {
         let distribution = Distribution::find()?;
         let mut tries = 0;
         loop {
@@ -79,7 +91,8 @@ impl Broker {
                 rename_cluster(&data.join("meta.properties"), id)?;
             }
             let ports = (free_port()?, free_port()?);
-            match Self::in_folder(&distribution, Folder::Temporary(folder), ports) {
+            let guarded = if guarded { Some(free_port()?) } else { None };
+            match Self::in_folder(&distribution, Folder::Temporary(folder), ports, guarded) {
                 Err(BrokerError::NotUp { .. }) if tries < TRIES => tries += 1,
                 result => return result,
             }
@@ -93,16 +106,21 @@ impl Broker {
     pub fn start_in(distribution: &Distribution, folder: &Path, port: u16) -> Result<Self, BrokerError> {
         let free = port != 0 && TcpListener::bind(("127.0.0.1", port)).is_ok();
         let port = if free { port } else { free_port()? };
-        Self::in_folder(distribution, Folder::Kept(folder.to_owned()), (port, free_port()?))
+        Self::in_folder(distribution, Folder::Kept(folder.to_owned()), (port, free_port()?), None)
     }
 
-    fn in_folder(distribution: &Distribution, folder: Folder, ports: (u16, u16)) -> Result<Self, BrokerError> {
+    fn in_folder(
+        distribution: &Distribution,
+        folder: Folder,
+        ports: (u16, u16),
+        guarded: Option<u16>,
+    ) -> Result<Self, BrokerError> {
         let data = folder.path().join("data");
         if !data.exists() {
             copy(&distribution.template(), &data)?;
         }
         let bootstrap = format!("127.0.0.1:{}", ports.0);
-        let mut own = Own { distribution: distribution.clone(), folder, ports, process: None };
+        let mut own = Own { distribution: distribution.clone(), folder, ports, guarded, process: None };
         own.up()?;
         Ok(Self { bootstrap, own: Some(own) })
     }
@@ -110,6 +128,11 @@ impl Broker {
     /// Host and port, for `bootstrap_servers`.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Host and port where users have to say who they are, of a broker that [`Broker::start_guarded`] started.
+    pub fn guarded(&self) -> Option<String> {
+        self.own.as_ref()?.guarded.map(|port| format!("127.0.0.1:{port}"))
     }
 
     /// Kills the broker (SIGKILL). Its data stays as it is.
@@ -152,7 +175,11 @@ impl Own {
     fn up(&mut self) -> Result<(), BrokerError> {
         let folder = self.folder.path();
         let (settings, log) = (folder.join("server.properties"), folder.join("broker.log"));
-        let text = properties(&folder.join("data"), self.ports.0, self.ports.1, matches!(self.folder, Folder::Kept(_)));
+        let makes_topics = matches!(self.folder, Folder::Kept(_));
+        let mut text = properties(&folder.join("data"), self.ports.0, self.ports.1, makes_topics);
+        if let Some(port) = self.guarded {
+            text.push_str(&guard(port, self.ports.0, self.ports.1));
+        }
         fs::write(&settings, text).map_err(BrokerError::io("write", settings.display()))?;
         fs::write(&log, "").map_err(BrokerError::io("write", log.display()))?;
         let archive = self.distribution.class_archive();

@@ -116,3 +116,18 @@ pub(crate) fn properties(data: &Path, port: u16, controller_port: u16, makes_top
         data = data.display()
     )
 }
+
+/// Further settings of a broker with an address where users have to say who they are. Of a setting that is given twice the last
+/// holds.
+pub(crate) fn guard(port: u16, open_port: u16, controller_port: u16) -> String {
+    format!(
+        "listeners=PLAINTEXT://127.0.0.1:{open_port},CONTROLLER://127.0.0.1:{controller_port},GUARDED://127.0.0.1:{port}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{open_port},GUARDED://127.0.0.1:{port}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT\n\
+         sasl.enabled.mechanisms=PLAIN\n\
+         listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+         user_app=\"app-secret\" user_guest=\"guest-secret\";\n\
+         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+         super.users=User:ANONYMOUS;User:app\n"
+    )
+}
