@@ -4,6 +4,7 @@ mod client;
 mod cluster;
 mod consumer;
 mod partitioner;
+mod probe;
 mod produce;
 mod transaction;
 

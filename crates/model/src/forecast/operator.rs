@@ -34,7 +34,7 @@ const EVENTS_MIN: usize = 512;
 /// And never more than this many forecasts, whatever the number of targets and horizons.
 const CELLS_MAX: usize = 1 << 18;
 
-/// Numbers to watch are published this often, at most. It changes nothing else.
+/// Scores are published this often, at most. It changes nothing else.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Forecasts every event of one partition, and learns. See [`ForecastConfig`](crate::ForecastConfig).
@@ -140,16 +140,26 @@ impl ForecastOperator {
         }
     }
 
-    /// Publishes what is counted and summed up, unless that was a moment ago: a batch may be a single row.
+    /// Publishes what is counted, and what is summed up unless that was a moment ago: that is many gauges, and a batch may be a
+    /// single row.
     fn publish_now_and_then(&mut self) {
+        self.publish_counts();
         if self.counters.published_at.is_none_or(|last| last.elapsed() >= PUBLISH_EVERY) {
-            self.publish();
+            self.publish_scores();
         }
     }
 
     fn publish(&mut self) {
+        self.publish_counts();
+        self.publish_scores();
+    }
+
+    fn publish_scores(&mut self) {
         self.counters.published_at = Some(Instant::now());
         self.scoreboard.publish();
+    }
+
+    fn publish_counts(&mut self) {
         for ((counter, published), (_, now)) in self.counters.counts.iter_mut().zip(counts(&self.keys, &self.models)) {
             counter.add(now - std::mem::replace(published, now));
         }

@@ -74,7 +74,7 @@ fn a_record_that_is_too_long_is_refused_by_offset_size_and_setting() {
 fn every_setting_is_documented() {
     let schema = schemars::schema_for!(KafkaConfig);
     let properties = schema.get("properties").and_then(|properties| properties.as_object()).unwrap();
-    assert_eq!(properties.len(), 15);
+    assert_eq!(properties.len(), 16);
     for (name, property) in properties {
         assert!(property.get("description").is_some(), "{name}");
     }
