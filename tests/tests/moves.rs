@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sluicegate_testkit::kafka::Broker;
 use sluicegate_tests::kafka::{committed, create, enlarge, produce_by_key};
-use sluicegate_tests::site::{PARTITIONS, Site, meter_events, pipeline};
+use sluicegate_tests::site::{PARTITIONS, Site, meter_events, pipeline, stop};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 const EVENTS: usize = 9_000;
@@ -96,4 +96,44 @@ fn keys_of_several_partitions_begin_cold_only_when_asked() {
     let cold = grown.place.run(&["checkpoint", "reshard", "live.toml", "--cold"]);
     assert_eq!(cold.stdout, "odd-3 begins with the state of no event\n", "{}", cold.stderr);
     grown.run_to_its_end();
+}
+
+/// A live partition goes back to a checkpoint: its events since then are worked on again, and lead to the same state.
+#[test]
+fn a_partition_of_a_topic_goes_back_to_a_checkpoint() {
+    let broker = Broker::start().unwrap_or_else(|error| panic!("{error}"));
+    let bootstrap = broker.bootstrap();
+    create(bootstrap, &[("back", PARTITIONS)]);
+    produce_by_key(bootstrap, "back", events(0, EVENTS));
+    let site = Site::new(SLUICE, bootstrap, "back-run", "back", "stop = \"end\"");
+    site.run_to_its_end();
+    let (states, rows) = (site.states("back"), site.rows_so_far());
+    let listed = site.place.run(&["checkpoint", "list", "live.toml", "--partition", "back-1"]);
+    let first = listed.stdout.lines().find(|line| line.contains("back-1")).unwrap_or_else(|| panic!("{listed:?}"));
+    let name = first.split_whitespace().nth(1).unwrap();
+    let rewound = site.place.run(&["checkpoint", "rewind", "live.toml", "back-1", name]);
+    assert_eq!(rewound.code, Some(0), "{}", rewound.stderr);
+    site.run_to_its_end();
+    assert!(site.rows_so_far() > rows, "its rows come once more");
+    assert!(site.states("back") == states, "what was learned differs");
+}
+
+/// The partitions of topics that a pattern names begin in any order, and none is taken for one that the topic has gained.
+#[test]
+fn topics_that_a_pattern_names_are_read_together() {
+    let broker = Broker::start().unwrap_or_else(|error| panic!("{error}"));
+    let bootstrap = broker.bootstrap();
+    create(bootstrap, &[("many-a", 2), ("many-b", PARTITIONS), ("other", 1)]);
+    for topic in ["many-a", "many-b", "other"] {
+        produce_by_key(bootstrap, topic, events(0, 600));
+    }
+    let site = Site::new(SLUICE, bootstrap, "sum-run", "^many-.*", "");
+    let mut child = site.start();
+    site.wait_for_rows(2 * events(0, 600).count(), std::time::Duration::from_secs(60));
+    stop(&site, &mut child);
+    let mut again = site.start();
+    site.wait_until_at_work(&again, 0);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    stop(&site, &mut again);
+    assert_eq!(site.rows_so_far(), 2 * events(0, 600).count());
 }

@@ -61,7 +61,7 @@ struct Measured {
 }
 
 /// Components and what they do, whose time is told.
-const PARTS: [&str; 4] = ["source: take, decode", "forecast + learn", "sink: encode, send", "commits"];
+const PARTS: [&str; 4] = ["source: wait, take, decode", "forecast + learn", "sink: encode, send, wait", "commits"];
 
 /// Measures everything and prints it.
 pub(crate) fn run(args: &Args) -> Done {

@@ -105,21 +105,13 @@ impl Source for KafkaSource {
         Some(i64::from(goes_to) == i64::from(number))
     }
 
-    /// A partitioner takes the hash of a key modulo the number of partitions, so keys of one partition came from one before
-    /// where the number was multiplied, and from any otherwise.
+    /// Of topics that a pattern names it is not known how many partitions they have; nothing is said of those.
     fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
         let Ok((topic, number)) = parse(partition) else { return Vec::new() };
-        let of_topic = |other: &&PartitionId| parse(other).is_ok_and(|(name, _)| name == topic);
-        let before: Vec<&PartitionId> = before.iter().filter(of_topic).collect();
-        if before.contains(&partition) || before.is_empty() {
-            return Vec::new();
-        }
-        match usize::try_from(number) {
-            Ok(number) if self.count_of(&topic).is_multiple_of(before.len()) => {
-                vec![id(&(topic, (number % before.len()) as i32))]
-            }
-            _ => before.into_iter().cloned().collect(),
-        }
+        let of_topic = |other: &PartitionId| parse(other).ok().filter(|(name, _)| *name == topic);
+        let before: Vec<i32> = before.iter().filter_map(of_topic).map(|(_, number)| number).collect();
+        let came = came_from(number, self.count_of(&topic), &before);
+        came.into_iter().map(|number| id(&(topic.clone(), number))).collect()
     }
 
     fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
@@ -193,6 +185,19 @@ impl Source for KafkaSource {
     }
 }
 
+/// The partitions that keys of the partition `number` came to when there were only those of `before`, of a topic that has `count`
+/// now. A partitioner takes the hash of a key modulo the number of partitions, so they came from one where the number was
+/// multiplied, and from any otherwise.
+fn came_from(number: i32, count: usize, before: &[i32]) -> Vec<i32> {
+    if count == 0 || before.is_empty() || before.contains(&number) {
+        return Vec::new();
+    }
+    match usize::try_from(number) {
+        Ok(number) if count.is_multiple_of(before.len()) => vec![(number % before.len()) as i32],
+        _ => before.to_vec(),
+    }
+}
+
 /// This process as a member of the group.
 struct Members {
     group: Group,
@@ -220,5 +225,20 @@ impl Membership for Members {
 
     fn leave(&mut self) {
         self.group.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_new_partition_came_from_one_where_the_number_was_multiplied() {
+        assert_eq!(came_from(5, 6, &[0, 1, 2]), [2]);
+        assert_eq!(came_from(3, 4, &[0, 1, 2]), [0, 1, 2]);
+        assert_eq!(came_from(1, 6, &[0, 1, 2]), [0i32; 0], "it was there before");
+        assert_eq!(came_from(1, 2, &[]), [0i32; 0], "nothing was there before");
+        // A topic that a pattern names: its partitions begin one after the other, and none is new.
+        assert_eq!(came_from(1, 0, &[0]), [0i32; 0]);
     }
 }
