@@ -10,7 +10,7 @@ use sluicegate_testkit::kafka::Broker;
 use crate::kafka::{create, produce};
 use crate::outcome::{assert_same, assert_traces_hold};
 use crate::site::{Dice, PARTITIONS, Site, bad_among, ended, kill, meter_events, signal, stop};
-use crate::torture::limited;
+use crate::torture::{limited, resident_kib};
 
 /// Every place of the protocol at which a shard that commits to Kafka is made to die, with how often it is passed at most before
 /// that: places that are passed once for each shard are few.
@@ -173,6 +173,27 @@ pub fn broker_away(command: &str, broker: &mut Broker, topic: &str, events: usiz
     stop(site, &mut child);
     stage.assert_same();
     true
+}
+
+/// The broker takes nothing for a while, with a large backlog before it: the pipeline waits, holds no more memory than it states,
+/// and goes on. Returns the most resident memory before and meanwhile, in KiB.
+pub fn slow_output(command: &str, broker: &mut Broker, topic: &str, events: usize, slow: Duration) -> (u64, u64) {
+    let bootstrap = broker.bootstrap().to_owned();
+    let stage = Stage::set(command, &bootstrap, topic, events, "stop = \"end\"");
+    let site = &stage.disturbed;
+    let mut child = site.start();
+    site.wait_for_rows(300, Duration::from_secs(60));
+    let before = resident_kib(child.id());
+    broker.pause().unwrap_or_else(|error| panic!("{error}"));
+    let (begun, mut most) = (Instant::now(), 0);
+    while begun.elapsed() < slow {
+        most = most.max(resident_kib(child.id()));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    broker.resume().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(ended(&mut child, Duration::from_secs(180)), Some(0), "{}", site.log());
+    stage.assert_same();
+    (before, most)
 }
 
 /// A second process joins and leaves `times` times while events are worked on, so that partitions move at each. In the middle

@@ -44,6 +44,7 @@ pub fn lines() -> Vec<Line> {
         Line { name: "zombie", what: "stopped for longer than its session, then continued", run: zombie },
         Line { name: "rebalances", what: "a second process joins and leaves", run: rebalances },
         Line { name: "broker", what: "the broker is away and comes back", run: broker_away },
+        Line { name: "slow-output", what: "the broker takes nothing for a while", run: slow_output },
         Line { name: "silence", what: "no event for longer than a transaction may be open", run: silence },
         Line { name: "terminations", what: "SIGTERM at random moments", run: terminations },
         Line { name: "full-disk", what: "no room for checkpoints, then room again", run: full_disk },
@@ -76,6 +77,19 @@ fn broker_away(command: &str, broker: &mut Broker, length: Length, _: u64) -> St
         "the broker at KAFKA_BOOTSTRAP is not ours to kill; unset it"
     );
     format!("{} s away, went on by itself; output and states equal", away.as_secs())
+}
+
+/// The bound: 32 MiB for what waits to be sent and 16 MiB for what waits to be worked on, for each of three partitions.
+fn slow_output(command: &str, broker: &mut Broker, length: Length, _: u64) -> String {
+    let slow = Duration::from_secs(length.pick(10, 30));
+    let (before, most) = disturb::slow_output(command, broker, "slow-output", 150_000, slow);
+    assert!(most <= before + 3 * (32 + 16) * 1024, "{most} KiB while the broker took nothing, {before} KiB before");
+    format!(
+        "{} s; {} MiB before, at most {} MiB meanwhile; output and states equal",
+        slow.as_secs(),
+        before / 1024,
+        most / 1024
+    )
 }
 
 fn silence(command: &str, broker: &mut Broker, _: Length, _: u64) -> String {
@@ -130,7 +144,7 @@ fn memory(command: &str, broker: &mut Broker, length: Length, _: u64) -> String 
 }
 
 /// Resident memory of a process, as Linux tells it.
-fn resident_kib(process: u32) -> u64 {
+pub(crate) fn resident_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)

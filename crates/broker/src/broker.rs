@@ -146,6 +146,28 @@ impl Broker {
         Ok(())
     }
 
+    /// Lets the broker answer nobody until [`Broker::resume`], as an overloaded one does.
+    ///
+    /// # Errors
+    /// [`BrokerError::NotOurs`].
+    pub fn pause(&mut self) -> Result<(), BrokerError> {
+        if let Some(process) = &self.own("pause")?.process {
+            process.signal("-STOP");
+        }
+        Ok(())
+    }
+
+    /// Lets it answer again.
+    ///
+    /// # Errors
+    /// [`BrokerError::NotOurs`].
+    pub fn resume(&mut self) -> Result<(), BrokerError> {
+        if let Some(process) = &self.own("resume")?.process {
+            process.signal("-CONT");
+        }
+        Ok(())
+    }
+
     /// Stops the broker, as its operator would.
     ///
     /// # Errors

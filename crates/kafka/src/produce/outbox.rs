@@ -10,6 +10,9 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use super::delivery::{Deliveries, plain};
 use super::{ProduceError, Record};
 
+/// How much may wait to be sent. librdkafka's own bound is a gigabyte, and there is a producer for each partition.
+const QUEUE_KIB: &str = "queue.buffering.max.kbytes";
+const QUEUE_KIB_MAX: &str = "32768";
 /// Between two looks at whether a full queue has room: long against handing one record over, short against filling a queue.
 const ROOM_WAIT: Duration = Duration::from_millis(2);
 /// Between two pushes of what lingers. What is delivered last ends the wait earlier.
@@ -17,8 +20,8 @@ const PUSH_WAIT: Duration = Duration::from_millis(1);
 
 /// Sends records and knows of each whether it arrived.
 ///
-/// Memory is bounded by librdkafka's queue (`queue.buffering.max.kbytes` and `queue.buffering.max.messages`): when that is
-/// full, sending blocks. Every wait ends, since librdkafka gives a record up after `message.timeout.ms`.
+/// Memory is bounded by librdkafka's queue: 32 MiB, unless the property `queue.buffering.max.kbytes` says otherwise, and at most
+/// `queue.buffering.max.messages`. When it is full, sending blocks. Every wait ends, since librdkafka gives a record up after `message.timeout.ms`.
 pub struct Outbox {
     producer: ThreadedProducer<Deliveries>,
 }
@@ -35,6 +38,10 @@ impl Outbox {
     /// # Errors
     /// [`ProduceError::Create`] when librdkafka refuses them.
     pub fn create(config: &ClientConfig) -> Result<Self, ProduceError> {
+        let mut config = config.clone();
+        if config.get(QUEUE_KIB).is_none() {
+            config.set(QUEUE_KIB, QUEUE_KIB_MAX);
+        }
         let producer = config
             .create_with_context(Deliveries::default())
             .map_err(|error| ProduceError::Create { message: error.to_string() })?;

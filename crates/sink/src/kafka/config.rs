@@ -9,6 +9,9 @@ use sluicegate_kafka::Partitioner;
 
 /// Writes rows to a Kafka topic, one record each.
 ///
+/// When a broker is slow or away, at most 32 MiB of records wait for each partition of the source (librdkafka's property
+/// `queue.buffering.max.kbytes`); then the whole shard waits.
+///
 /// Dead letters (`input = "dead-letters"`) become the records that they once were: the value and the key are the original bytes,
 /// the headers the original ones and, after them, `sluicegate.component`, `sluicegate.partition`, `sluicegate.offset`,
 /// `sluicegate.reason` and `sluicegate.message`.
