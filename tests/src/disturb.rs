@@ -9,7 +9,7 @@ use sluicegate_testkit::kafka::Broker;
 
 use crate::kafka::{create, produce};
 use crate::outcome::{assert_same, assert_traces_hold};
-use crate::site::{Dice, PARTITIONS, Site, bad_among, ended, kill, meter_events, signal, stop};
+use crate::site::{Dice, PARTITIONS, Site, bad_among, kill, meter_events, signal, stop};
 use crate::torture::{limited, resident_kib};
 
 /// Every place of the protocol at which a shard that commits to Kafka is made to die, with how often it is passed at most before
@@ -104,7 +104,7 @@ fn die_at(site: &Site, place: &str, count: u64) {
         site.wait_until_at_work(&child, PARTITIONS as usize);
         signal(&child, "-TERM");
     }
-    let code = ended(&mut child, Duration::from_secs(60));
+    let code = site.ended(&mut child, Duration::from_secs(60));
     let said = site.log()[before..].to_owned();
     let hit = said.lines().find(|line| line.starts_with(&format!("failpoint {place}:{count} ")));
     assert!(code.is_none() && hit.is_some(), "{place}:{count} was not hit (exit code {code:?}): {said}");
@@ -122,7 +122,7 @@ pub fn zombie(command: &str, bootstrap: &str, topic: &str, events: usize) {
     let mut second = site.start();
     site.wait_for_rows(stage.rows(), Duration::from_secs(180));
     signal(&first, "-CONT");
-    assert_eq!(ended(&mut first, Duration::from_secs(60)), Some(1), "{}", site.log());
+    assert_eq!(site.ended(&mut first, Duration::from_secs(60)), Some(1), "{}", site.log());
     let log = site.log();
     assert!(log.contains("taken this partition over") || log.contains("session time-out"), "{log}");
     stop(site, &mut second);
@@ -191,7 +191,7 @@ pub fn slow_output(command: &str, broker: &mut Broker, topic: &str, events: usiz
         std::thread::sleep(Duration::from_millis(100));
     }
     broker.resume().unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(ended(&mut child, Duration::from_secs(180)), Some(0), "{}", site.log());
+    assert_eq!(site.ended(&mut child, Duration::from_secs(180)), Some(0), "{}", site.log());
     stage.assert_same();
     (before, most)
 }
@@ -214,7 +214,7 @@ pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, ti
             steady = site.start_with(Some("stop.flushed:1"));
             site.wait_until_at_work(&steady, PARTITIONS as usize);
             let mut joining = site.start();
-            ended(&mut steady, Duration::from_secs(60));
+            site.ended(&mut steady, Duration::from_secs(60));
             assert!(site.log()[before..].contains("failpoint stop.flushed:1"), "{}", site.log());
             std::thread::sleep(Duration::from_millis(1_000));
             stop(site, &mut joining);
@@ -244,7 +244,7 @@ pub fn terminations(command: &str, bootstrap: &str, topic: &str, events: usize, 
         // From before it listens for signals (then it just dies) to mid-work.
         std::thread::sleep(Duration::from_millis(dice.below(2_500)));
         signal(&child, "-TERM");
-        match ended(&mut child, Duration::from_secs(60)) {
+        match stage.disturbed.ended(&mut child, Duration::from_secs(60)) {
             Some(0) => clean += 1,
             None => {}
             code => panic!("exit code {code:?} after SIGTERM: {}", stage.disturbed.log()),
@@ -265,7 +265,7 @@ pub fn full_disk(command: &str, bootstrap: &str, topic: &str, events: usize) {
     kill(&mut child);
     // Files of up to 4 KiB: manifests and traces can be written for a while, states cannot.
     let mut tight = limited(site, 8).stdout(Stdio::null()).stderr(site.log_file()).spawn().expect("a shell");
-    ended(&mut tight, Duration::from_secs(120));
+    site.ended(&mut tight, Duration::from_secs(120));
     assert!(site.log().contains("a checkpoint could not be written"), "there was room: {}", site.log());
     site.run_to_its_end();
     stage.assert_same();

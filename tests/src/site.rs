@@ -125,6 +125,11 @@ impl Site {
         command.stdout(Stdio::null()).stderr(self.log_file()).spawn().expect("the command starts")
     }
 
+    /// Waits until one of its processes has ended and returns its exit code; `None` after a signal.
+    pub fn ended(&self, child: &mut Child, within: Duration) -> Option<i32> {
+        ended_or(child, within, &|| self.log())
+    }
+
     /// What its processes have said.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.place.path("log")).unwrap_or_default()
@@ -196,6 +201,11 @@ pub fn kill(child: &mut Child) {
 
 /// Waits until a process has ended and returns its exit code; `None` after a signal.
 pub fn ended(child: &mut Child, within: Duration) -> Option<i32> {
+    ended_or(child, within, &String::new)
+}
+
+/// The same; where it does not end, it is killed, and `said` tells what it had to say.
+fn ended_or(child: &mut Child, within: Duration, said: &dyn Fn() -> String) -> Option<i32> {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("a process of ours") {
@@ -203,7 +213,7 @@ pub fn ended(child: &mut Child, within: Duration) -> Option<i32> {
         }
         if begun.elapsed() >= within {
             kill(child);
-            panic!("it did not end within {within:?}");
+            panic!("it did not end within {within:?}: {}", said());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -212,7 +222,7 @@ pub fn ended(child: &mut Child, within: Duration) -> Option<i32> {
 /// Asks a process to stop and makes sure that it does so cleanly.
 pub fn stop(site: &Site, child: &mut Child) {
     signal(child, "-TERM");
-    assert_eq!(ended(child, PATIENCE), Some(0), "{}", site.log());
+    assert_eq!(site.ended(child, PATIENCE), Some(0), "{}", site.log());
 }
 
 /// Numbers that look random and are the same every time.
