@@ -155,7 +155,7 @@ impl Site {
         }
     }
 
-    /// Waits until a process is at work on so many partitions: it has committed something of each, or is about to.
+    /// Waits until a process is at work on so many partitions: each is recovered and open.
     pub fn wait_until_at_work(&self, child: &Child, partitions: usize) {
         let begun = Instant::now();
         while self.at_work(child) < partitions {
@@ -164,7 +164,7 @@ impl Site {
         }
     }
 
-    /// On how many partitions a process has come to a barrier, as its traces say.
+    /// How many partitions a process has opened, as its traces say.
     fn at_work(&self, child: &Child) -> usize {
         let process = format!("-{}-", child.id());
         let Ok(traces) = std::fs::read_dir(self.place.path("traces")) else { return 0 };
@@ -172,7 +172,7 @@ impl Site {
             .flatten()
             .map(|file| file.path())
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(&process)));
-        of_process.filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("Aligned"))).count()
+        of_process.filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"Opened\""))).count()
     }
 
     /// What was learned, by partition of `topic`.
