@@ -143,10 +143,10 @@ pub fn stop_and_silence(command: &str, bootstrap: &str, topic: &str, events: usi
     site.wait_for_rows(200, Duration::from_secs(60));
     stop(&site, &mut child);
     let mut child = site.start();
-    site.wait_for_rows(events / 2 - bad_among(events / 2), Duration::from_secs(60));
+    site.wait_for_rows(events / 2 - bad_among(events / 2), Duration::from_secs(180));
     std::thread::sleep(Duration::from_secs(3));
     produce(bootstrap, topic, PARTITIONS, meter_events(events).skip(events / 2));
-    site.wait_for_rows(events - bad_among(events), Duration::from_secs(120));
+    site.wait_for_rows(events - bad_among(events), Duration::from_secs(180));
     stop(&site, &mut child);
     let reference = Site::new(command, bootstrap, &format!("{topic}-reference"), topic, "stop = \"end\"");
     reference.run_to_its_end();
@@ -215,7 +215,7 @@ pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, ti
             produce(bootstrap, topic, PARTITIONS, slice());
             let before = site.log().len();
             steady = site.start_with(Some("stop.flushed:1"));
-            site.wait_until_at_work(&steady, PARTITIONS as usize);
+            site.wait_until_open(&steady, PARTITIONS as usize);
             let mut joining = site.start();
             // A shard that has just lost its commit to the new generation is given up as it stands, without a last flush; then
             // the next one to join brings it about.
@@ -235,7 +235,7 @@ pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, ti
         }
         let mut joining: Child = site.start();
         produce(bootstrap, topic, PARTITIONS, slice());
-        site.wait_until_at_work(&joining, 1);
+        site.wait_until_open(&joining, 1);
         stop(site, &mut joining);
     }
     site.wait_for_rows(events - bad_among(events), Duration::from_secs(180));

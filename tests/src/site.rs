@@ -155,24 +155,33 @@ impl Site {
         }
     }
 
-    /// Waits until a process is at work on so many partitions: each is recovered and open.
+    /// Waits until a process is at work on so many partitions: of each it has come to a barrier, for which it takes rows.
     pub fn wait_until_at_work(&self, child: &Child, partitions: usize) {
+        self.wait_for_event("\"Aligned\"", child, partitions);
+    }
+
+    /// Waits until a process has opened so many partitions, whether there are rows or not.
+    pub fn wait_until_open(&self, child: &Child, partitions: usize) {
+        self.wait_for_event("\"Opened\"", child, partitions);
+    }
+
+    fn wait_for_event(&self, event: &str, child: &Child, partitions: usize) {
         let begun = Instant::now();
-        while self.at_work(child) < partitions {
+        while self.partitions_with(event, child) < partitions {
             assert!(begun.elapsed() < PATIENCE, "process {} is not at work: {}", child.id(), self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// How many partitions a process has opened, as its traces say.
-    fn at_work(&self, child: &Child) -> usize {
+    /// In the traces of how many partitions of a process an event is.
+    fn partitions_with(&self, event: &str, child: &Child) -> usize {
         let process = format!("-{}-", child.id());
         let Ok(traces) = std::fs::read_dir(self.place.path("traces")) else { return 0 };
         let of_process = traces
             .flatten()
             .map(|file| file.path())
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(&process)));
-        of_process.filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"Opened\""))).count()
+        of_process.filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(event))).count()
     }
 
     /// What was learned, by partition of `topic`.
