@@ -103,7 +103,7 @@ impl Site {
 
     /// The command that runs it, not yet started.
     pub fn command(&self) -> Command {
-        self.place.command(&["run", "live.toml", "--quiet", "--trace-protocol", "traces"])
+        self.place.command(&["run", "live.toml", "--quiet", "--trace-protocol", "traces", "--log-level", "debug"])
     }
 
     /// Where its processes write what they have to say.

@@ -61,9 +61,9 @@ pub use config::{
 };
 pub use error::ModelError;
 pub use family::ModelKind;
-pub use forecast::{Column, ForecastOperator};
+pub use forecast::Column;
 pub use parameters::{Layout, ParameterSpec};
 pub use predictor::Predictor;
 pub use random::Random;
 pub use sluicegate_score as score;
-pub use wave::{Dims, Wave};
+pub use wave::{Code, Dims, MISSING, Wave};

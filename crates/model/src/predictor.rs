@@ -12,7 +12,10 @@ use crate::wave::Wave;
 /// update span — [`learn`](Predictor::learn), then [`forecast`](Predictor::forecast). Events of different keys may be put
 /// into one wave; a row's result must not depend on the rows beside it. What is learned from which event, and when, is a
 /// function of the log alone.
-pub trait Predictor: Send {
+///
+/// `F` is what a model says of one output: of numbers a distribution, `None` where it has nothing to say yet; of classes the
+/// probability of each, NaN where it has nothing to say yet.
+pub trait Predictor<F = Option<Distribution>>: Send {
     /// Makes room for slots `0 .. slots`.
     fn reserve(&mut self, slots: usize);
 
@@ -42,12 +45,12 @@ pub trait Predictor: Send {
         false
     }
 
-    /// Moves the state with these events and forecasts their successors into `out`, which has room for every output of
-    /// every event.
+    /// Moves the state with these events and forecasts their successors into `out`: `[rows, K]` of numbers,
+    /// `[rows, K, classes]` of classes.
     ///
     /// # Errors
     /// When the backend fails.
-    fn forecast(&mut self, wave: &Wave, out: &mut [Option<Distribution>]) -> Result<(), ModelError>;
+    fn forecast(&mut self, wave: &Wave, out: &mut [F]) -> Result<(), ModelError>;
 
     /// The key of a slot was evicted; the slot may be used again by another.
     fn forget(&mut self, slot: usize);

@@ -1,22 +1,52 @@
 //! A wave: the next event of each of several keys, in log order, with everything that models look at.
 
 /// Widths that all parts of a forecast agree on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dims {
     /// Number of targets.
     pub targets: usize,
     /// How many events ahead to forecast, increasing, each at least 1.
     pub horizons: Vec<usize>,
-    /// Width of the network's input.
+    /// Numbers of the network's input.
     pub inputs: usize,
     /// Width of the calendar.
     pub calendar: usize,
+    /// Where targets are classes: how many each has. Empty where they are numbers.
+    pub classes: Vec<usize>,
+    /// Classes among the network's input: how many each may be of, and how the network sees them.
+    pub codes: Vec<Code>,
+}
+
+/// A class among the network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// How many classes there are.
+    pub classes: usize,
+    /// Numbers of the learned vector that stands for a class; `None` where each class has an input of its own.
+    pub embedding: Option<usize>,
+}
+
+impl Code {
+    /// Numbers that the cell sees of it.
+    pub fn width(&self) -> usize {
+        self.embedding.unwrap_or(self.classes)
+    }
 }
 
 impl Dims {
     /// Outputs: a target at a horizon. Output `target * horizons + horizon index`.
     pub fn outputs(&self) -> usize {
         self.targets * self.horizons.len()
+    }
+
+    /// Width of what the cell sees: the numbers, then what stands for each class.
+    pub fn cell_inputs(&self) -> usize {
+        self.inputs + self.codes.iter().map(Code::width).sum::<usize>()
+    }
+
+    /// Probabilities that are said of an event: one for each class of each output.
+    pub fn probabilities(&self) -> usize {
+        self.classes.iter().sum::<usize>() * self.horizons.len()
     }
 
     /// The farthest horizon.
@@ -53,9 +83,17 @@ pub struct Wave {
     pub difference: Vec<f64>,
     /// `[B, calendar]`: the calendar of the next event's time.
     pub calendar: Vec<f64>,
-    /// `[B, inputs]`: the network's input.
+    /// `[B, inputs]`: the numbers of the network's input.
     pub inputs: Vec<f32>,
+    /// `[B, codes]`: the classes of the network's input, [`MISSING`] where missing.
+    pub codes: Vec<u32>,
+    /// `[B, T]`, where targets are classes: the class observed now, as it counts for what was forecast of it; [`MISSING`] where
+    /// missing.
+    pub classes: Vec<u32>,
 }
+
+/// Stands for a class that is missing.
+pub const MISSING: u32 = u32::MAX;
 
 impl Wave {
     /// How many events.
@@ -84,5 +122,7 @@ impl Wave {
             array.clear();
         }
         self.inputs.clear();
+        self.codes.clear();
+        self.classes.clear();
     }
 }

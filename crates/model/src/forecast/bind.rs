@@ -8,7 +8,7 @@ use sluicegate_core::{
 };
 
 use super::decode::Columns;
-use super::layout::{Column, Plan};
+use super::numbers::{Column, Numbers, Plan};
 use super::operator::ForecastOperator;
 use crate::cell::CellShape;
 use crate::config::ForecastConfig;
@@ -63,6 +63,7 @@ impl Factory {
             horizons,
             inputs: self.config.features.width(targets),
             calendar: self.config.features.calendar_width(),
+            ..Dims::default()
         }
     }
 
@@ -146,6 +147,9 @@ impl OperatorFactory for Factory {
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {
-        Ok(Box::new(ForecastOperator::new(self, shard)?))
+        let models = self.models()?;
+        let plan = self.plan(&shard.component);
+        let desk = Numbers::new(&self.config, &plan, models.len(), self.shown(), shard);
+        Ok(Box::new(ForecastOperator::new(self, models, desk, shard)))
     }
 }

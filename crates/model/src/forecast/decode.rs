@@ -70,13 +70,20 @@ pub(super) struct Events {
     /// `[rows, extra inputs]`.
     pub(super) inputs: Vec<f64>,
     /// Which of the targets and inputs that are missing the key's last value stands for; empty where none does.
-    pub(super) carried_targets: Vec<bool>,
+    carried_targets: Vec<bool>,
     pub(super) carried_inputs: Vec<bool>,
 }
 
 impl Events {
     pub(super) fn len(&self) -> usize {
         self.offsets.len()
+    }
+
+    /// The targets of a row that are missing and that the key's last value stands for.
+    pub(super) fn carried_targets(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
+        let width = self.carried_targets.len() / self.len().max(1);
+        let of_row = &self.carried_targets[row * width..(row + 1) * width];
+        of_row.iter().enumerate().filter(|(_, carried)| **carried).map(|(target, _)| target)
     }
 
     pub(super) fn key(&self, row: usize) -> Option<&str> {

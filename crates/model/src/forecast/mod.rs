@@ -5,16 +5,13 @@
 //! time t says what comes next.
 
 mod bind;
-mod combine;
 mod decode;
-mod issue;
-mod layout;
+mod desk;
+mod numbers;
 mod operator;
-mod outstanding;
 mod reject;
 mod run;
-mod scoreboard;
 mod settings;
+mod stretch;
 
-pub use layout::Column;
-pub use operator::ForecastOperator;
+pub use numbers::Column;

@@ -6,17 +6,12 @@ use sluicegate_core::{
     Batch, BoxError, Counter, Offset, Offsets, Operator, Output, PartitionId, ShardContext, SnapshotReader,
     SnapshotWriter,
 };
-use sluicegate_score::FixedShare;
 
-use super::bind::{Factory, Shown};
-use super::combine::{Combination, Wanted};
+use super::bind::Factory;
 use super::decode::{BadValueCounters, Columns};
-use super::issue::Issue;
-use super::layout::{Column, Layout, Plan};
-use super::outstanding::Outstanding;
+use super::desk::Desk;
 use super::reject;
 use super::run::Scratch;
-use super::scoreboard::Scoreboard;
 use super::settings::Settings;
 use crate::config::BadValuesConfig;
 use crate::duration::parse_micros;
@@ -38,7 +33,7 @@ const CELLS_MAX: usize = 1 << 18;
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// Forecasts every event of one partition, and learns. See [`ForecastConfig`](crate::ForecastConfig).
-pub struct ForecastOperator {
+pub(super) struct ForecastOperator<D: Desk> {
     pub(super) partition: PartitionId,
     component: String,
     pub(super) dims: Dims,
@@ -50,16 +45,10 @@ pub struct ForecastOperator {
     pub(super) keys: Keys,
     pub(super) features: Features,
     /// The networks, then the controls.
-    pub(super) models: Vec<Box<dyn Predictor>>,
-    /// Weights of all models, where the product is their mixture.
-    pub(super) combination: Option<Combination>,
-    /// What each line of the output is of, the product first.
-    pub(super) shown: Vec<Shown>,
-    pub(super) outstanding: Outstanding,
-    pub(super) scoreboard: Scoreboard,
-    pub(super) layout: Box<dyn Layout>,
+    pub(super) models: Vec<Box<dyn Predictor<D::Forecast>>>,
+    pub(super) desk: D,
     pub(super) counters: Counters,
-    pub(super) scratch: Scratch,
+    pub(super) scratch: Scratch<D::Forecast>,
 }
 
 pub(super) struct Counters {
@@ -71,14 +60,15 @@ pub(super) struct Counters {
     counts: Vec<(Counter, u64)>,
 }
 
-impl ForecastOperator {
-    pub(super) fn new(factory: &Factory, shard: &ShardContext) -> Result<Self, ModelError> {
+impl<D: Desk> ForecastOperator<D> {
+    /// An operator of the given models, in the order in which they are numbered at the desk.
+    pub(super) fn new(
+        factory: &Factory,
+        models: Vec<Box<dyn Predictor<D::Forecast>>>,
+        desk: D,
+        shard: &ShardContext,
+    ) -> Self {
         let (config, dims) = (&factory.config, factory.dims());
-        let plan: Plan = factory.plan(&shard.component);
-        let models = factory.models()?;
-        let wanted = Wanted { quantiles: plan.wants(Column::Quantiles), crps: plan.wants(Column::Crps) };
-        let rule = config.mixture.as_ref().and_then(|mixture| FixedShare::new(mixture.share));
-        let combination = rule.map(|rule| Combination::new(&dims, models.len(), rule, wanted));
         let keys = Keys::new(config.max_keys, config.ttl_events);
         let labels = [("operator", shard.component.as_str()), ("partition", shard.partition.as_str())];
         let counter = |name: &str| shard.metrics.counter(name, &labels);
@@ -98,7 +88,7 @@ impl ForecastOperator {
             counts: counts(&keys, &models).map(|(name, _)| (counter(name), 0)).collect(),
         };
         let interval = config.interval.as_deref().and_then(parse_micros);
-        Ok(Self {
+        Self {
             partition: shard.partition.clone(),
             component: shard.component.clone(),
             columns: factory.columns.clone(),
@@ -107,29 +97,11 @@ impl ForecastOperator {
             rows: 0,
             keys,
             features: Features::new(config.features.clone(), dims.clone(), interval),
-            outstanding: Outstanding::new(&dims, models.len()),
-            scoreboard: Scoreboard::new(config.scores, &plan, shard),
-            layout: plan.build(&shard.partition),
-            shown: factory.shown(),
-            combination,
+            desk,
             models,
             dims,
             counters,
             scratch: Scratch::for_slots(0),
-        })
-    }
-
-    /// Adds up the scores of a run, in the order of the log so that the sums do not depend on how it was cut.
-    fn tally(&mut self, issue: &Issue, first_row: i64) {
-        let targets = self.dims.targets;
-        let per_event = self.dims.outputs() * self.shown.len();
-        let values = issue.observed.chunks_exact(targets);
-        for (event, (values, cells)) in values.zip(issue.cells.chunks_exact(per_event)).enumerate() {
-            let row = first_row as u64 + event as u64;
-            self.scoreboard.observe(row, values);
-            for (place, cell) in cells.iter().enumerate() {
-                self.scoreboard.add(row, place, &cell.score);
-            }
         }
     }
 
@@ -156,7 +128,7 @@ impl ForecastOperator {
 
     fn publish_scores(&mut self) {
         self.counters.published_at = Some(Instant::now());
-        self.scoreboard.publish();
+        self.desk.publish();
     }
 
     fn publish_counts(&mut self) {
@@ -166,7 +138,7 @@ impl ForecastOperator {
     }
 }
 
-impl Drop for ForecastOperator {
+impl<D: Desk> Drop for ForecastOperator<D> {
     /// The last numbers are seen too.
     fn drop(&mut self) {
         if self.counters.published_at.is_some() {
@@ -175,7 +147,7 @@ impl Drop for ForecastOperator {
     }
 }
 
-impl Operator for ForecastOperator {
+impl<D: Desk> Operator for ForecastOperator<D> {
     fn process(&mut self, batch: Batch, out: &mut Output) -> Result<(), BoxError> {
         if *batch.partition() != self.partition {
             let (expected, found) = (self.partition.clone(), batch.partition().clone());
@@ -190,16 +162,14 @@ impl Operator for ForecastOperator {
             kept
         };
         let events = self.columns.decode(&batch, self.bad_values, &self.counters.bad)?;
-        let cells = self.dims.outputs() * self.shown.len();
-        let step = (TABLE_ROWS / self.layout.rows_per_event()).max(EVENTS_MIN).min(CELLS_MAX / cells).max(1);
+        let (per_event, cells) = (self.desk.rows_per_event(), self.desk.cells_per_event());
+        let step = (TABLE_ROWS / per_event).max(EVENTS_MIN).min(CELLS_MAX / cells).max(1);
         for from in (0..events.len()).step_by(step) {
             let to = (from + step).min(events.len());
             let first_row = self.rows;
-            let issue = self.run(&events, from, to)?;
-            self.tally(&issue, first_row);
-            let table = self.layout.table(&issue)?;
+            let stretch = self.run(&events, from, to)?;
+            let table = self.desk.close(&stretch, first_row as u64)?;
             // A row per event keeps the event's offset; several rows per event are numbered anew, densely.
-            let per_event = self.layout.rows_per_event();
             let offsets = match per_event {
                 1 => batch.offsets().slice(from, to - from),
                 _ => Offsets::dense(Offset(first_row.saturating_mul(per_event as i64)), table.num_rows())?,
@@ -233,11 +203,7 @@ impl Operator for ForecastOperator {
         to.i64("rows", &[1], &[self.rows])?;
         to.scope("keys", |to| self.keys.snapshot(&order, to))?;
         to.scope("features", |to| self.features.snapshot(&order, to))?;
-        to.scope("outstanding", |to| self.outstanding.snapshot(&order, to))?;
-        to.scope("scores", |to| self.scoreboard.snapshot(to))?;
-        if let Some(combination) = &self.combination {
-            to.scope("mixture", |to| combination.snapshot(&order, to))?;
-        }
+        self.desk.snapshot(&order, to)?;
         for (place, model) in self.models.iter().enumerate() {
             to.scope(&scope(place), |to| model.snapshot(&order, to))?;
         }
@@ -255,23 +221,19 @@ impl Operator for ForecastOperator {
         }
         let keys = self.keys.restore(self.rows, &from.scope("keys"))?;
         self.features.restore(keys, &from.scope("features"))?;
-        self.outstanding.restore(keys, &from.scope("outstanding"))?;
-        self.scoreboard.restore(&from.scope("scores"))?;
-        if let Some(combination) = &mut self.combination {
-            combination.restore(keys, &from.scope("mixture"))?;
-        }
+        self.desk.restore(keys, from)?;
         for (place, model) in self.models.iter_mut().enumerate() {
             model.restore(keys, &from.scope(&scope(place)))?;
         }
         self.scratch = Scratch::for_slots(keys);
         self.count_from_here();
-        self.scoreboard.publish();
+        self.desk.publish();
         Ok(())
     }
 }
 
 /// What is counted, with the name of its metric: keys that were new, keys evicted, and what the first model counts.
-fn counts(keys: &Keys, models: &[Box<dyn Predictor>]) -> impl Iterator<Item = (&'static str, u64)> {
+fn counts<F>(keys: &Keys, models: &[Box<dyn Predictor<F>>]) -> impl Iterator<Item = (&'static str, u64)> + use<F> {
     let seen = keys.len() as u64 + keys.evicted();
     let own = models.first().map(|model| model.counters()).unwrap_or_default();
     [("forecast_keys", seen), ("forecast_keys_evicted", keys.evicted())].into_iter().chain(own)

@@ -2,7 +2,7 @@
 
 use sluicegate_score::{Distribution, Gaussian};
 
-use super::{Head, clamp_log_scale};
+use super::{Head, Standing, clamp_log_scale};
 use crate::parameters::ParameterSpec;
 
 /// Errors beyond this many deviations pull no harder than one at it. Without the bound a single outlier can throw the
@@ -24,8 +24,8 @@ impl GaussianHead {
 }
 
 impl Head for GaussianHead {
-    fn raw_width(&self) -> usize {
-        2
+    fn raw_len(&self) -> usize {
+        2 * self.outputs
     }
 
     fn own_parameters(&self) -> Vec<ParameterSpec> {
@@ -36,10 +36,13 @@ impl Head for GaussianHead {
 
     fn load(&mut self, _: &[f32]) {}
 
-    fn distribution(&self, raw: &[f32], k: usize, level: f64, scale: f64) -> Option<Distribution> {
-        let mean = level + scale * f64::from(raw[k]);
-        let deviation = scale * f64::from(clamp_log_scale(raw[self.outputs + k])).exp();
-        Gaussian::new(mean, deviation).map(Distribution::Gaussian)
+    fn forecast(&self, raw: &[f32], standing: Standing<'_>, out: &mut [Option<Distribution>]) {
+        for (k, out) in out.iter_mut().enumerate() {
+            let (level, scale) = standing.of(k);
+            let mean = level + scale * f64::from(raw[k]);
+            let deviation = scale * f64::from(clamp_log_scale(raw[self.outputs + k])).exp();
+            *out = Gaussian::new(mean, deviation).map(Distribution::Gaussian);
+        }
     }
 
     fn loss(&self, _: &[f32], raw: &[f32], labels: &[f32], d_raw: &mut [f32], _: &mut [f32]) -> f64 {

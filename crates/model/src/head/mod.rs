@@ -21,13 +21,30 @@ use crate::parameters::ParameterSpec;
 /// The natural logarithm of the scale is held in this range, in units of the running scale of the target.
 pub const LOG_SCALE: std::ops::RangeInclusive<f32> = -6.0..=5.0;
 
-/// Turns raw numbers into a distribution, and a label into a gradient.
+/// Where the numbers stand that are forecast of one event: what takes a forecast from scaled units to a target's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standing<'a> {
+    /// `[T]`: the last observed value of each target.
+    pub level: &'a [f64],
+    /// `[K]`: the running scale of each output.
+    pub scale: &'a [f64],
+}
+
+impl Standing<'_> {
+    /// Level and scale of output `k`.
+    fn of(&self, k: usize) -> (f64, f64) {
+        (self.level[k * self.level.len() / self.scale.len()], self.scale[k])
+    }
+}
+
+/// Turns raw numbers into a forecast, and a label into a gradient.
 ///
-/// Everything is in *scaled* units: the target is the difference to the last value over its running scale.
-/// With `K` outputs the raw numbers are `[rows][raw_width · K]`: first one block of `K`, then the next.
-pub trait Head: Send {
-    /// Raw numbers per output.
-    fn raw_width(&self) -> usize;
+/// `F` is what is said of an output, as in [`Predictor`](crate::Predictor). Of numbers everything is in *scaled* units: the
+/// target is the difference to the last value over its running scale. With `K` outputs the raw numbers of a row are blocks of
+/// `K`: first one block, then the next. Of classes they are one block per output.
+pub trait Head<F = Option<Distribution>>: Send {
+    /// Raw numbers of a row.
+    fn raw_len(&self) -> usize;
 
     /// Parameters of its own beside the linear map, with their names and shapes.
     fn own_parameters(&self) -> Vec<ParameterSpec>;
@@ -43,13 +60,13 @@ pub trait Head: Send {
     /// Called after every change of the parameters, before any forecast under the new ones.
     fn load(&mut self, own: &[f32]);
 
-    /// The forecast of output `k`, given its row's raw numbers, for a target that stands at `level` with running scale
-    /// `scale`; `None` when the parameters are not finite.
-    fn distribution(&self, raw: &[f32], k: usize, level: f64, scale: f64) -> Option<Distribution>;
+    /// The forecasts of a row, given its raw numbers: `out` has room for every output. Nothing is said of an output when the
+    /// parameters are not finite.
+    fn forecast(&self, raw: &[f32], standing: Standing<'_>, out: &mut [F]);
 
     /// Adds up loss and gradient of one row.
     ///
-    /// `labels` holds `K` scaled targets, NaN where there is none. `d_raw` is overwritten with the gradient with respect to
+    /// `labels` holds `K` scaled targets, or numbers of classes; NaN where there is none. `d_raw` is overwritten with the gradient with respect to
     /// `raw`; the gradient with respect to the head's own parameters is added to `d_own`. Returns the summed loss.
     fn loss(&self, own: &[f32], raw: &[f32], labels: &[f32], d_raw: &mut [f32], d_own: &mut [f32]) -> f64;
 }

@@ -3,7 +3,7 @@
 use sluicegate_score::{Distribution, StudentT, TShape};
 use statrs::function::gamma::digamma;
 
-use super::{Head, clamp_log_scale};
+use super::{Head, Standing, clamp_log_scale};
 use crate::parameters::ParameterSpec;
 
 /// Degrees of freedom are 2 + exp(r); the free parameter r is held in this range, so they lie between 2.14 and 56.6.
@@ -48,8 +48,8 @@ fn degrees_of_freedom(free: f32) -> f64 {
 }
 
 impl Head for StudentTHead {
-    fn raw_width(&self) -> usize {
-        2
+    fn raw_len(&self) -> usize {
+        2 * self.outputs
     }
 
     fn own_parameters(&self) -> Vec<ParameterSpec> {
@@ -73,10 +73,13 @@ impl Head for StudentTHead {
         }
     }
 
-    fn distribution(&self, raw: &[f32], k: usize, level: f64, scale: f64) -> Option<Distribution> {
-        let location = level + scale * f64::from(raw[k]);
-        let width = scale * f64::from(clamp_log_scale(raw[self.outputs + k])).exp();
-        StudentT::new(location, width, self.tails[k].shape).map(Distribution::StudentT)
+    fn forecast(&self, raw: &[f32], standing: Standing<'_>, out: &mut [Option<Distribution>]) {
+        for (k, (out, tail)) in out.iter_mut().zip(&self.tails).enumerate() {
+            let (level, scale) = standing.of(k);
+            let location = level + scale * f64::from(raw[k]);
+            let width = scale * f64::from(clamp_log_scale(raw[self.outputs + k])).exp();
+            *out = StudentT::new(location, width, tail.shape).map(Distribution::StudentT);
+        }
     }
 
     fn loss(&self, own: &[f32], raw: &[f32], labels: &[f32], d_raw: &mut [f32], d_own: &mut [f32]) -> f64 {
@@ -126,7 +129,9 @@ mod tests {
         head.load(&own);
         let raw = [0.4, -0.3];
         let loss = head.loss(&own, &raw, &[1.5], &mut [0.0; 2], &mut [0.0]);
-        let nll = head.distribution(&raw, 0, 0.0, 1.0).unwrap().nll(1.5);
+        let mut forecast = [None];
+        head.forecast(&raw, Standing { level: &[0.0], scale: &[1.0] }, &mut forecast);
+        let nll = forecast[0].unwrap().nll(1.5);
         assert!((loss - nll).abs() < 1e-9, "{loss} against {nll}");
     }
 

@@ -94,7 +94,7 @@ fn padded(count: usize) -> usize {
     if count <= 8 { count.next_power_of_two() } else { count.next_multiple_of(8) }
 }
 
-impl Network {
+impl<F: Send> Network<F> {
     /// Learns from all windows that fell due, in log order, and forgets them. The loss is the mean over all labels.
     ///
     /// Windows whose own loss or gradient is not finite are dropped and counted, and the state of their key is reset; the step
@@ -180,8 +180,9 @@ impl Network {
         let (mut raw, mut d_raw) = (vec![0.0; width], vec![0.0; width]);
         let (cell_gradient, head_gradient) = gradient.split_at_mut(self.places.cell);
         let (d_weight, rest) = head_gradient.split_at_mut(width * hidden);
-        let (d_bias, d_own) = rest.split_at_mut(width);
-        let Parts { weight, bias, own } = self.parts();
+        let (d_bias, rest) = rest.split_at_mut(width);
+        let (d_own, d_vectors) = rest.split_at_mut(self.places.own - self.places.bias);
+        let Parts { weight, bias, own, .. } = self.parts();
         for (index, window) in group.iter().enumerate() {
             for (step, labels) in self.pending.labels(window).chunks_exact(outputs).enumerate() {
                 let terms = labels.iter().filter(|label| !label.is_nan()).count();
@@ -196,24 +197,37 @@ impl Network {
                 self.linear.backward(weight, h, &d_raw, d_weight, d_bias, d_h);
             }
         }
-        self.cell.backward(&d_hidden, cell_gradient)
+        if !self.inputs.is_learned() {
+            return self.cell.backward(&d_hidden, cell_gradient, None);
+        }
+        let mut d_seen = Vec::new();
+        self.cell.backward(&d_hidden, cell_gradient, Some(&mut d_seen))?;
+        let seen = self.inputs.seen();
+        for (index, window) in group.iter().enumerate() {
+            for (step, stored) in self.pending.inputs(window).chunks_exact(self.inputs.stored()).enumerate() {
+                let d_seen = &d_seen[(step * batch.count + index) * seen..][..seen];
+                self.inputs.add_gradient(stored, d_seen, d_vectors);
+            }
+        }
+        Ok(())
     }
 
     /// The windows of one length as a batch.
     fn gather(&self, group: &[Window]) -> Windows {
-        let inputs = self.shape.inputs;
+        let (stored, seen) = (self.inputs.stored(), self.inputs.seen());
+        let vectors = self.parts().vectors;
         let steps = group.first().map_or(0, |window| window.steps);
         let count = padded(group.len());
         let mut batch = Windows {
             count,
             steps,
-            inputs: vec![0.0; steps * count * inputs],
+            inputs: vec![0.0; steps * count * seen],
             states: vec![0.0; count * self.shape.state_len()],
             outputs: self.learning.every,
         };
         for (index, window) in group.iter().enumerate() {
-            for (step, input) in self.pending.inputs(window).chunks_exact(inputs).enumerate() {
-                batch.inputs[(step * count + index) * inputs..][..inputs].copy_from_slice(input);
+            for (step, event) in self.pending.inputs(window).chunks_exact(stored).enumerate() {
+                self.inputs.expand(event, vectors, &mut batch.inputs[(step * count + index) * seen..][..seen]);
             }
             let state = self.pending.state(window);
             batch.states[index * state.len()..][..state.len()].copy_from_slice(state);
@@ -239,7 +253,7 @@ impl Network {
         }
         let rate = self.schedule.rate(self.learner.steps);
         self.optimizer.step(rate, gradient, &mut self.values);
-        self.head.constrain(&mut self.values[self.places.bias..]);
+        self.head.constrain(&mut self.values[self.places.bias..self.places.own]);
         self.learner.steps += 1;
         if self.learner.steps.is_multiple_of(COPY_STEPS) && self.values.iter().all(|value| value.is_finite()) {
             self.learner.good_values.copy_from_slice(&self.values);

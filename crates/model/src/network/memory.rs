@@ -3,10 +3,9 @@
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::Learning;
-use crate::cell::CellShape;
 use crate::error::ModelError;
 use crate::slab::Slab;
-use crate::wave::Dims;
+use crate::wave::{Dims, MISSING};
 
 /// Scaled labels are held in this range for learning, so that one outlier weighs no more than a large move.
 const LABEL_CLIP: f64 = 20.0;
@@ -15,6 +14,8 @@ const LABEL_CLIP: f64 = 20.0;
 pub(super) struct Memory {
     inputs_width: usize,
     outputs: usize,
+    /// Outputs whose labels are scaled: all of numbers, none of classes.
+    scaled: usize,
     state_len: usize,
     /// Steps kept.
     ring: usize,
@@ -38,13 +39,16 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(dims: &Dims, shape: CellShape, learning: &Learning) -> Self {
-        let (outputs, past, state_len) = (dims.outputs(), dims.horizon_max(), shape.state_len());
+    /// With `inputs_width` numbers of each event, and `state_len` of each key's state.
+    pub(super) fn new(dims: &Dims, inputs_width: usize, state_len: usize, learning: &Learning) -> Self {
+        let (outputs, past) = (dims.outputs(), dims.horizon_max());
+        let scaled = if dims.classes.is_empty() { outputs } else { 0 };
         let ring = learning.window + past;
         let start_count = ring.div_ceil(learning.every) + 1;
         Self {
-            inputs_width: dims.inputs,
+            inputs_width,
             outputs,
+            scaled,
             state_len,
             ring,
             past,
@@ -52,9 +56,9 @@ impl Memory {
             window: learning.window,
             start_count,
             states: Slab::new(state_len, 0.0),
-            inputs: Slab::new(ring * dims.inputs, 0.0),
+            inputs: Slab::new(ring * inputs_width, 0.0),
             labels: Slab::new(ring * outputs, f32::NAN),
-            scales: Slab::new(past * outputs, f64::NAN),
+            scales: Slab::new(past * scaled, f64::NAN),
             starts: Slab::new(start_count * state_len, 0.0),
             generations: Vec::new(),
         }
@@ -99,7 +103,7 @@ impl Memory {
     }
 
     /// The labels that event `event` gives to earlier steps: `differences[k]` is the value now less the level at the step.
-    pub(super) fn label(&mut self, slot: usize, event: u64, differences: &[f64], dims: &Dims) {
+    pub(super) fn label_numbers(&mut self, slot: usize, event: u64, differences: &[f64], dims: &Dims) {
         let scales = self.scales.row(slot);
         let labels = self.labels.row_mut(slot);
         for ((k, (_, horizon)), difference) in dims.pairs().enumerate().zip(differences) {
@@ -111,13 +115,24 @@ impl Memory {
         }
     }
 
+    /// The labels that event `event` gives to earlier steps: the class of each target now.
+    pub(super) fn label_classes(&mut self, slot: usize, event: u64, classes: &[u32], dims: &Dims) {
+        let labels = self.labels.row_mut(slot);
+        for (k, (target, horizon)) in dims.pairs().enumerate() {
+            let Some(step) = event.checked_sub(horizon as u64) else { continue };
+            let class = classes[target];
+            let label = if class == MISSING { f32::NAN } else { class as f32 };
+            labels[(step % self.ring as u64) as usize * self.outputs + k] = label;
+        }
+    }
+
     /// Stores a step before the state moves with it.
     pub(super) fn store(&mut self, slot: usize, event: u64, inputs: &[f32], scales: &[f64]) {
         let place = (event % self.ring as u64) as usize;
         self.inputs.row_mut(slot)[place * self.inputs_width..][..self.inputs_width].copy_from_slice(inputs);
         self.labels.row_mut(slot)[place * self.outputs..][..self.outputs].fill(f32::NAN);
         let past = (event % self.past as u64) as usize;
-        self.scales.row_mut(slot)[past * self.outputs..][..self.outputs].copy_from_slice(scales);
+        self.scales.row_mut(slot)[past * self.scaled..][..self.scaled].copy_from_slice(scales);
         if event.is_multiple_of(self.every as u64) {
             let start = ((event / self.every as u64) % self.start_count as u64) as usize;
             let state = self.states.row(slot);

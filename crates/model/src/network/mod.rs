@@ -7,6 +7,7 @@
 //! (Williams & Peng 1990, BPTT(h; h′)). A key's first windows are shorter. Due windows are copied aside at once; they wait for
 //! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters.
 
+mod inputs;
 mod learner;
 mod memory;
 mod pending;
@@ -18,12 +19,13 @@ use sluicegate_score::Distribution;
 
 use crate::cell::{Cell, CellShape};
 use crate::error::ModelError;
-use crate::head::{Head, Linear};
+use crate::head::{Head, Linear, Standing};
 use crate::optimizer::{Optimizer, OptimizerConfig, Schedule};
 use crate::parameters::{Layout, ParameterSpec};
 use crate::predictor::Predictor;
 use crate::random::Random;
 use crate::wave::{Dims, Wave};
+use inputs::InputMap;
 use learner::Learner;
 use memory::Memory;
 use pending::Pending;
@@ -41,17 +43,18 @@ pub struct Learning {
     pub enabled: bool,
 }
 
-/// See the [module](self).
-pub struct Network {
+/// See the [module](self). `F` is what its head says of an output.
+pub struct Network<F = Option<Distribution>> {
     dims: Dims,
     shape: CellShape,
     learning: Learning,
     cell: Box<dyn Cell>,
-    head: Box<dyn Head>,
+    head: Box<dyn Head<F>>,
     linear: Linear,
+    inputs: InputMap,
     layout: Layout,
     places: Places,
-    /// Parameters: the cell's, the linear map's, the head's own.
+    /// Parameters: the cell's, the linear map's, the head's own, the learned vectors of classes among the input.
     values: Vec<f32>,
     optimizer: Box<dyn Optimizer>,
     schedule: Schedule,
@@ -59,8 +62,18 @@ pub struct Network {
     memory: Memory,
     pending: Pending,
     states_reset: u64,
-    /// Scratch of a wave.
-    wave_states: Vec<f32>,
+    scratch: Scratch,
+}
+
+/// Memory that is used again from wave to wave.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// `[B, state_len]`.
+    states: Vec<f32>,
+    /// What is remembered of an event.
+    stored: Vec<f32>,
+    /// `[B, cell inputs]`.
+    seen: Vec<f32>,
 }
 
 /// Where the parts of the flat parameter buffer end.
@@ -69,16 +82,18 @@ struct Places {
     cell: usize,
     weight: usize,
     bias: usize,
+    own: usize,
 }
 
-/// The head's parts of the flat parameter buffer.
+/// Parts of the flat parameter buffer other than the cell's.
 struct Parts<'a> {
     weight: &'a [f32],
     bias: &'a [f32],
     own: &'a [f32],
+    vectors: &'a [f32],
 }
 
-impl Network {
+impl<F: Send> Network<F> {
     /// A network with the starting parameters that `seed` gives.
     ///
     /// # Errors
@@ -87,26 +102,31 @@ impl Network {
         dims: Dims,
         shape: CellShape,
         cell: Box<dyn Cell>,
-        head: Box<dyn Head>,
+        head: Box<dyn Head<F>>,
         learning: Learning,
         seed: u64,
     ) -> Result<Self, ModelError> {
-        let linear = Linear { hidden: shape.hidden, outputs: head.raw_width() * dims.outputs() };
+        let linear = Linear { hidden: shape.hidden, outputs: head.raw_len() };
         let mut specs = shape.parameters();
         let cell_len = specs.iter().map(ParameterSpec::len).sum();
         specs.push(ParameterSpec::new("head.weight", [linear.outputs, linear.hidden]));
         specs.push(ParameterSpec::new("head.bias", [linear.outputs]));
         specs.extend(head.own_parameters());
+        let own_end = specs.iter().map(ParameterSpec::len).sum();
+        let inputs = InputMap::new(&dims);
+        specs.extend(inputs.parameters());
         let layout = Layout::new(specs);
         let mut values = vec![0.0; layout.len()];
         let weight = cell_len + linear.outputs * linear.hidden;
-        let places = Places { cell: cell_len, weight, bias: weight + linear.outputs };
-        shape.init(&mut Random::new(seed), &mut values[..places.cell]);
-        head.init(&mut values[places.bias..]);
+        let places = Places { cell: cell_len, weight, bias: weight + linear.outputs, own: own_end };
+        let mut random = Random::new(seed);
+        shape.init(&mut random, &mut values[..places.cell]);
+        head.init(&mut values[places.bias..places.own]);
+        inputs.init(&mut random, &mut values[places.own..]);
         let optimizer = learning.optimizer.build(values.len());
         let mut network = Self {
-            memory: Memory::new(&dims, shape, &learning),
-            pending: Pending::new(shape, dims.outputs(), &learning),
+            memory: Memory::new(&dims, inputs.stored(), shape.state_len(), &learning),
+            pending: Pending::new(inputs.stored(), shape.state_len(), dims.outputs(), &learning),
             learner: Learner::new(&values, optimizer.as_ref()),
             schedule: learning.optimizer.schedule(),
             dims,
@@ -115,12 +135,13 @@ impl Network {
             cell,
             head,
             linear,
+            inputs,
             layout,
             places,
             values,
             optimizer,
             states_reset: 0,
-            wave_states: Vec::new(),
+            scratch: Scratch::default(),
         };
         network.load()?;
         Ok(network)
@@ -152,15 +173,29 @@ impl Network {
     }
 
     fn parts(&self) -> Parts<'_> {
-        let Places { cell, weight, bias } = self.places;
-        Parts { weight: &self.values[cell..weight], bias: &self.values[weight..bias], own: &self.values[bias..] }
+        let Places { cell, weight, bias, own } = self.places;
+        Parts {
+            weight: &self.values[cell..weight],
+            bias: &self.values[weight..bias],
+            own: &self.values[bias..own],
+            vectors: &self.values[own..],
+        }
     }
 
     /// Hands changed parameters to cell and head.
     fn load(&mut self) -> Result<(), ModelError> {
         self.cell.load(&self.values[..self.places.cell])?;
-        self.head.load(&self.values[self.places.bias..]);
+        self.head.load(&self.values[self.places.bias..self.places.own]);
         Ok(())
+    }
+
+    /// Where the targets of a row of a wave stand; classes stand nowhere.
+    fn standing<'a>(&self, wave: &'a Wave, index: usize) -> Standing<'a> {
+        if !self.dims.classes.is_empty() {
+            return Standing::default();
+        }
+        let (targets, outputs) = (self.dims.targets, self.dims.outputs());
+        Standing { level: &wave.level[index * targets..][..targets], scale: &wave.scale[index * outputs..][..outputs] }
     }
 
     /// How many steps of a key are complete at this event.
@@ -174,17 +209,22 @@ fn restored_count(name: &str, count: i64) -> Result<u64, ModelError> {
     u64::try_from(count).map_err(|_| ModelError::Restore(format!("the count `{name}` is {count}")))
 }
 
-impl Predictor for Network {
+impl<F: Send> Predictor<F> for Network<F> {
     fn reserve(&mut self, slots: usize) {
         self.memory.reserve(slots);
     }
 
     fn observe(&mut self, wave: &Wave) -> Result<(), ModelError> {
-        let outputs = self.dims.outputs();
+        let (outputs, targets) = (self.dims.outputs(), self.dims.targets);
         for (index, slot) in wave.slots.iter().enumerate() {
             let event = wave.events[index];
-            let differences = &wave.difference[index * outputs..][..outputs];
-            self.memory.label(*slot, event, differences, &self.dims);
+            if self.dims.classes.is_empty() {
+                let differences = &wave.difference[index * outputs..][..outputs];
+                self.memory.label_numbers(*slot, event, differences, &self.dims);
+            } else {
+                let classes = &wave.classes[index * targets..][..targets];
+                self.memory.label_classes(*slot, event, classes, &self.dims);
+            }
             if self.falls_due(event) {
                 self.pending.push(wave.rows[index], *slot, self.complete(event), &self.memory);
             }
@@ -206,21 +246,30 @@ impl Predictor for Network {
         if self.learning.enabled { self.take_step() } else { Ok(()) }
     }
 
-    fn forecast(&mut self, wave: &Wave, out: &mut [Option<Distribution>]) -> Result<(), ModelError> {
-        let (inputs, outputs, targets) = (self.dims.inputs, self.dims.outputs(), self.dims.targets);
+    fn forecast(&mut self, wave: &Wave, out: &mut [F]) -> Result<(), ModelError> {
         let (state_len, hidden) = (self.shape.state_len(), self.shape.hidden);
-        let mut states = std::mem::take(&mut self.wave_states);
+        let (numbers, codes, seen_len) = (self.dims.inputs, self.dims.codes.len(), self.inputs.seen());
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Scratch { states, stored, seen } = &mut scratch;
         states.clear();
-        for (index, slot) in wave.slots.iter().enumerate() {
-            let input = &wave.inputs[index * inputs..][..inputs];
-            let scales = &wave.scale[index * outputs..][..outputs];
-            self.memory.store(*slot, wave.events[index], input, scales);
+        seen.clear();
+        seen.resize(wave.len() * seen_len, 0.0);
+        for (index, (slot, seen)) in wave.slots.iter().zip(seen.chunks_exact_mut(seen_len)).enumerate() {
+            stored.clear();
+            self.inputs.store(
+                &wave.inputs[index * numbers..][..numbers],
+                &wave.codes[index * codes..][..codes],
+                stored,
+            );
+            self.inputs.expand(stored, self.parts().vectors, seen);
+            self.memory.store(*slot, wave.events[index], stored, self.standing(wave, index).scale);
             states.extend_from_slice(self.memory.state(*slot));
         }
-        self.cell.step(&wave.inputs, &mut states)?;
+        self.cell.step(seen, states)?;
         let mut raw = vec![0.0; self.linear.outputs];
-        for (index, slot) in wave.slots.iter().enumerate() {
-            let state = &mut states[index * state_len..][..state_len];
+        let width = out.len() / wave.len().max(1);
+        let rows = wave.slots.iter().zip(states.chunks_exact_mut(state_len)).zip(out.chunks_exact_mut(width.max(1)));
+        for (index, ((slot, state), out)) in rows.enumerate() {
             if !state.iter().all(|value| value.is_finite()) {
                 state.fill(0.0);
                 self.states_reset += 1;
@@ -228,12 +277,9 @@ impl Predictor for Network {
             self.memory.set_state(*slot, state);
             let Parts { weight, bias, .. } = self.parts();
             self.linear.forward(weight, bias, &state[..hidden], &mut raw);
-            for ((k, (target, _)), out) in self.dims.pairs().enumerate().zip(&mut out[index * outputs..]) {
-                let (level, scale) = (wave.level[index * targets + target], wave.scale[index * outputs + k]);
-                *out = self.head.distribution(&raw, k, level, scale);
-            }
+            self.head.forecast(&raw, self.standing(wave, index), out);
         }
-        self.wave_states = states;
+        self.scratch = scratch;
         Ok(())
     }
 

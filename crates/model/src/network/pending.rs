@@ -4,7 +4,6 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::Learning;
 use super::memory::Memory;
-use crate::cell::CellShape;
 use crate::error::ModelError;
 
 /// Stands in a snapshot for the owner of a window whose key was evicted.
@@ -26,7 +25,9 @@ pub(super) struct Window {
 
 /// Copies of due windows, so that they outlive the memory they were taken from.
 pub(super) struct Pending {
-    shape: CellShape,
+    /// Numbers of an event, and of a state.
+    inputs_width: usize,
+    state_len: usize,
     /// Labels of a window: k1 · K.
     labels_len: usize,
     /// k1 and k2.
@@ -39,9 +40,10 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(shape: CellShape, outputs: usize, learning: &Learning) -> Self {
+    pub(super) fn new(inputs_width: usize, state_len: usize, outputs: usize, learning: &Learning) -> Self {
         Self {
-            shape,
+            inputs_width,
+            state_len,
             labels_len: learning.every * outputs,
             every: learning.every,
             window: learning.window,
@@ -73,12 +75,12 @@ impl Pending {
 
     /// `[steps, inputs]`.
     pub(super) fn inputs(&self, window: &Window) -> &[f32] {
-        &self.inputs[window.inputs_at..][..window.steps * self.shape.inputs]
+        &self.inputs[window.inputs_at..][..window.steps * self.inputs_width]
     }
 
     /// `[state_len]`.
     pub(super) fn state(&self, window: &Window) -> &[f32] {
-        &self.states[window.states_at..][..self.shape.state_len()]
+        &self.states[window.states_at..][..self.state_len]
     }
 
     /// `[every, K]`.
@@ -146,12 +148,12 @@ impl Pending {
                     let (found, every, window) = (steps[index], self.every, self.window);
                     damaged(format!("has {found} steps instead of a multiple of {every} up to {window}"))
                 })?;
-            let (states_at, labels_at) = (index * self.shape.state_len(), index * self.labels_len);
+            let (states_at, labels_at) = (index * self.state_len, index * self.labels_len);
             windows.push(Window { row: *row, owner, steps, inputs_at, states_at, labels_at });
-            inputs_at += steps * self.shape.inputs;
+            inputs_at += steps * self.inputs_width;
         }
         let inputs = from.f32("inputs", &[inputs_at])?;
-        let states = from.f32("states", &[count * self.shape.state_len()])?;
+        let states = from.f32("states", &[count * self.state_len])?;
         let labels = from.f32("labels", &[count * self.labels_len])?;
         (self.windows, self.inputs, self.states, self.labels) = (windows, inputs, states, labels);
         Ok(())

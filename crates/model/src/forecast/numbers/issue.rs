@@ -1,4 +1,4 @@
-//! What one run of rows gave, before it becomes a table.
+//! What was said of a number, and what became of it.
 
 use sluicegate_score::{Distribution, LEVELS, Score};
 
@@ -79,20 +79,4 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) const EMPTY: Self = Self { issued: None, weight: f64::NAN, forecast: f64::NAN, score: Score::NAN };
-}
-
-/// A contiguous run of events with everything that was said of them.
-pub(super) struct Issue {
-    /// Offsets of the events.
-    pub(super) offsets: Vec<i64>,
-    /// Event times, microseconds since 1970 in UTC.
-    pub(super) times: Vec<Option<i64>>,
-    /// For each event the place of its key in `keys`.
-    pub(super) key_of: Vec<i32>,
-    /// The distinct keys.
-    pub(super) keys: Vec<Option<String>>,
-    /// `[events, targets]`: values observed at the events, NaN where missing.
-    pub(super) observed: Vec<f64>,
-    /// `[events, K, shown]`.
-    pub(super) cells: Vec<Cell>,
 }

@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_forecast_comes_due_as_many_events_later_as_its_horizon() {
-        let dims = Dims { targets: 1, horizons: vec![1, 3], inputs: 2, calendar: 0 };
+        let dims = Dims { targets: 1, horizons: vec![1, 3], inputs: 2, ..Dims::default() };
         let mut outstanding = Outstanding::new(&dims, 2);
         outstanding.reserve(1);
         let forecast = |event: u64, horizon: u64, df: f64| {

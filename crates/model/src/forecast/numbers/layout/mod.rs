@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use sluicegate_core::{PartitionId, Roles};
 use sluicegate_score::LEVELS;
 
-use super::issue::Issue;
+use super::issue::Cell;
 use crate::config::LayoutKind;
 use crate::error::ModelError;
+use crate::forecast::stretch::Stretch;
 use crate::wave::Dims;
 use long::Long;
 use wide::Wide;
@@ -89,27 +90,27 @@ impl Column {
 
 /// What a layout has to know.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) kind: LayoutKind,
+pub(in crate::forecast) struct Plan {
+    pub(in crate::forecast) kind: LayoutKind,
     /// Optional columns, in the order of [`Column::ALL`].
-    pub(super) columns: Vec<Column>,
-    pub(super) dims: Dims,
-    pub(super) targets: Vec<String>,
+    pub(in crate::forecast) columns: Vec<Column>,
+    pub(in crate::forecast) dims: Dims,
+    pub(in crate::forecast) targets: Vec<String>,
     /// What is shown: names of the product, then of the models beside it.
-    pub(super) models: Vec<String>,
+    pub(in crate::forecast) models: Vec<String>,
     /// Whether events have times.
-    pub(super) timed: bool,
+    pub(in crate::forecast) timed: bool,
     /// Whether events have keys.
-    pub(super) keyed: bool,
+    pub(in crate::forecast) keyed: bool,
 }
 
 impl Plan {
-    pub(super) fn wants(&self, column: Column) -> bool {
+    pub(in crate::forecast) fn wants(&self, column: Column) -> bool {
         self.columns.contains(&column)
     }
 
     /// The columns of the output.
-    pub(super) fn schema(&self) -> SchemaRef {
+    pub(in crate::forecast) fn schema(&self) -> SchemaRef {
         let mut fields = vec![
             Field::new("partition", dictionary(), false),
             Field::new("offset", DataType::Int64, false),
@@ -125,7 +126,7 @@ impl Plan {
     }
 
     /// Something that turns runs of events of one partition into tables.
-    pub(super) fn build(&self, partition: &PartitionId) -> Box<dyn Layout> {
+    pub(in crate::forecast) fn build(&self, partition: &PartitionId) -> Box<dyn Layout> {
         match self.kind {
             LayoutKind::Long => Box::new(Long::new(self.clone(), partition)),
             LayoutKind::Wide => Box::new(Wide::new(self.clone(), partition)),
@@ -135,8 +136,8 @@ impl Plan {
 
 /// Turns runs of events of one partition into tables.
 pub(super) trait Layout: Send {
-    /// The table of a run, and for each of its events the number of its rows.
-    fn table(&self, issue: &Issue) -> Result<RecordBatch, ModelError>;
+    /// The table of a stretch, with its `observed` values `[events, targets]` and its `cells` `[events, K, shown]`.
+    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError>;
 
     /// Rows per event.
     fn rows_per_event(&self) -> usize;

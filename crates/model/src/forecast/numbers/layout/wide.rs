@@ -9,7 +9,8 @@ use sluicegate_core::PartitionId;
 
 use super::{Column, Layout, Plan, arrays, dictionary};
 use crate::error::ModelError;
-use crate::forecast::issue::{Cell, FAMILIES, Issue, Issued};
+use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued};
+use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
     let mut fields = Vec::new();
@@ -67,25 +68,25 @@ impl Layout for Wide {
         1
     }
 
-    fn table(&self, issue: &Issue) -> Result<RecordBatch, ModelError> {
+    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError> {
         let (targets, models) = (self.plan.dims.targets, self.plan.models.len());
         let horizons = self.plan.dims.horizons.len();
         let per_event = self.plan.dims.outputs() * models;
-        let mut columns = arrays::identity(issue, self.partition.as_str(), 1)?;
+        let mut columns = arrays::identity(stretch, self.partition.as_str(), 1)?;
         for target in 0..targets {
             if self.plan.wants(Column::Observed) {
-                columns.push(arrays::numbers(issue.observed.iter().skip(target).step_by(targets).copied().collect()));
+                columns.push(arrays::numbers(observed.iter().skip(target).step_by(targets).copied().collect()));
             }
             for place in target * horizons * models..(target + 1) * horizons * models {
-                let cells = || issue.cells.iter().skip(place).step_by(per_event);
+                let of_place = || cells.iter().skip(place).step_by(per_event);
                 for column in self.plan.columns.iter().filter(|column| **column != Column::Observed) {
                     if *column == Column::Family {
-                        let places = cells().map(|cell| cell.issued.as_ref().map_or(-1, Issued::family)).collect();
+                        let places = of_place().map(|cell| cell.issued.as_ref().map_or(-1, Issued::family)).collect();
                         columns.push(arrays::texts(places, &FAMILIES)?);
                         continue;
                     }
                     for part in 0..column.names().len() {
-                        columns.push(arrays::numbers(cells().map(|cell| number(cell, *column, part)).collect()));
+                        columns.push(arrays::numbers(of_place().map(|cell| number(cell, *column, part)).collect()));
                     }
                 }
             }

@@ -9,7 +9,8 @@ use sluicegate_score::LEVELS;
 
 use super::{Column, Layout, Plan, arrays, dictionary};
 use crate::error::ModelError;
-use crate::forecast::issue::{FAMILIES, Issue, Issued};
+use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued};
+use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
     let mut fields = vec![
@@ -60,9 +61,9 @@ impl Layout for Long {
         self.plan.dims.outputs() * self.plan.models.len()
     }
 
-    fn table(&self, issue: &Issue) -> Result<RecordBatch, ModelError> {
-        let (events, rows) = (issue.offsets.len(), issue.cells.len());
-        let mut columns = arrays::identity(issue, self.partition.as_str(), self.rows_per_event())?;
+    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError> {
+        let (events, rows) = (stretch.offsets.len(), cells.len());
+        let mut columns = arrays::identity(stretch, self.partition.as_str(), self.rows_per_event())?;
         columns.extend(self.identity(events)?);
 
         // One pass over the cells: every wanted column grows by one number per row.
@@ -70,7 +71,7 @@ impl Layout for Long {
         let mut numbers: Vec<Vec<f64>> = (0..width).map(|_| Vec::with_capacity(rows)).collect();
         let mut families = Vec::with_capacity(if self.plan.wants(Column::Family) { rows } else { 0 });
         let per_target = self.plan.dims.horizons.len() * self.plan.models.len();
-        for (row, cell) in issue.cells.iter().enumerate() {
+        for (row, cell) in cells.iter().enumerate() {
             let issued = cell.issued.as_ref();
             let mut place = 0;
             for column in &self.plan.columns {
@@ -90,7 +91,7 @@ impl Layout for Long {
                     Column::Mean => issued.map_or(f64::NAN, Issued::mean),
                     Column::Scale => issued.map_or(f64::NAN, Issued::scale),
                     Column::Shape => issued.map_or(f64::NAN, Issued::shape),
-                    Column::Observed => issue.observed[row / per_target],
+                    Column::Observed => observed[row / per_target],
                     Column::Forecast => cell.forecast,
                     Column::Nll => cell.score.nll,
                     Column::Crps => cell.score.crps,

@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 
 use crate::error::ModelError;
-use crate::forecast::issue::Issue;
+use crate::forecast::stretch::Stretch;
 
 /// Numbers, NaN as null.
 pub(super) fn numbers(values: Vec<f64>) -> ArrayRef {
@@ -34,16 +34,16 @@ pub(super) fn texts<S: AsRef<str>>(places: Vec<i32>, distinct: &[Option<S>]) -> 
 }
 
 /// Partition, offset, key and time of every event, each repeated `times` times.
-pub(super) fn identity(issue: &Issue, partition: &str, times: usize) -> Result<Vec<ArrayRef>, ModelError> {
+pub(super) fn identity(stretch: &Stretch, partition: &str, times: usize) -> Result<Vec<ArrayRef>, ModelError> {
     let repeat = |place: usize| std::iter::repeat_n(place, times);
-    let events = || (0..issue.offsets.len()).flat_map(repeat);
-    let offsets: Int64Array = events().map(|event| issue.offsets[event]).collect::<Vec<_>>().into();
-    let keys = events().map(|event| issue.key_of[event]).collect();
-    let time: TimestampMicrosecondArray = events().map(|event| issue.times[event]).collect();
+    let events = || (0..stretch.offsets.len()).flat_map(repeat);
+    let offsets: Int64Array = events().map(|event| stretch.offsets[event]).collect::<Vec<_>>().into();
+    let keys = events().map(|event| stretch.key_of[event]).collect();
+    let time: TimestampMicrosecondArray = events().map(|event| stretch.times[event]).collect();
     Ok(vec![
-        texts(vec![0; issue.offsets.len() * times], &[Some(partition)])?,
+        texts(vec![0; stretch.offsets.len() * times], &[Some(partition)])?,
         Arc::new(offsets),
-        texts(keys, &issue.keys)?,
+        texts(keys, &stretch.keys)?,
         Arc::new(time.with_timezone("UTC")),
     ])
 }
