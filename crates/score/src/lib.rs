@@ -1,16 +1,20 @@
 //! Distributions and the scores of forecasts: log-likelihood, CRPS, PIT, quantiles.
 //!
 //! A forecast is a [`Distribution`]; an observation `y` turns it into a [`Score`]; a [`Tally`] sums the scores of one
-//! series of forecasts. Everything is plain `f64` arithmetic on `Copy` values: no allocation, no state outside the
-//! values, the same result in every thread.
+//! series of forecasts. Everything is plain `f64` arithmetic on `Copy` values, the same result in every thread:
+//! no state outside the values.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`student_t`] | [`TShape`], [`StudentT`]: Student's t with location and scale |
 //! | [`gaussian`] | [`Gaussian`] |
+//! | [`quantiles`] | [`Quantiles`]: stated by its quantiles |
 //! | [`distribution`] | [`Distribution`]: one of the families above |
 //! | [`mixture`] | [`Mixture`] of several, [`FixedShare`]: how its weights follow the data |
+//! | [`pinball()`] | the score of one quantile |
 //! | [`tally`] | [`Score`], [`Tally`]: scores and their sums |
+//! | [`classes`] | [`ClassScore`], [`ClassTally`]: the same for forecasts of classes; [`mix`], [`ln_mix`] |
+//! | [`drift`] | [`PageHinkley`]: notices when losses grow |
 //! | [`running`] | [`EwMeanSquare`], [`EwMoments`]: exponentially weighted statistics |
 //!
 //! ```
@@ -31,21 +35,30 @@
 //! rules, prediction, and estimation", JASA 102; Jordan, Krüger & Lerch (2019), "Evaluating probabilistic forecasts
 //! with scoringRules", Journal of Statistical Software 90(12).
 
+pub mod classes;
 pub mod distribution;
+pub mod drift;
 pub mod gaussian;
 pub mod mixture;
+pub mod quantiles;
 pub mod running;
 pub mod student_t;
 pub mod tally;
 
 mod gamma_ratio;
 mod location_scale;
+mod pinball;
+mod sum;
 mod t_mass;
 mod t_quantile;
 
+pub use classes::{ClassScore, ClassTally, ln_mix, mix, most_probable};
 pub use distribution::Distribution;
+pub use drift::PageHinkley;
 pub use gaussian::Gaussian;
 pub use mixture::{FixedShare, Mixture};
+pub use pinball::pinball;
+pub use quantiles::Quantiles;
 pub use running::{EwMeanSquare, EwMoments};
 pub use student_t::{StudentT, TShape};
 pub use tally::{INTERVALS, Score, Tally};
