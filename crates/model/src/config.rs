@@ -1,5 +1,7 @@
 //! The settings of a forecast operator: the table `[operator.NAME]` with `type = "forecast"`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
@@ -10,6 +12,7 @@ use crate::feature::FeatureConfig;
 use crate::forecast::Column;
 use crate::head::HeadKind;
 use crate::optimizer::OptimizerConfig;
+use crate::wave::Code;
 
 /// Farther horizons would make per-key memory large.
 const HORIZON_MAX: usize = 1000;
@@ -30,7 +33,7 @@ const WINDOW_MAX: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
-    /// The numeric columns to forecast.
+    /// The columns to forecast: numbers, or classes where `model.head` is of classes.
     pub targets: Vec<String>,
     /// How many events of the same key ahead to forecast.
     #[serde(default = "default_horizons")]
@@ -47,6 +50,9 @@ pub struct ForecastConfig {
     /// What the network sees beside the targets' own past.
     #[serde(default)]
     pub features: FeatureConfig,
+    /// How classes are told apart, where targets or inputs are classes.
+    #[serde(default)]
+    pub classes: ClassesConfig,
     /// The model whose forecasts the operator stands for.
     #[serde(default)]
     pub model: ModelConfig,
@@ -287,6 +293,7 @@ impl ForecastConfig {
             time: None,
             interval: None,
             features: FeatureConfig::default(),
+            classes: ClassesConfig::default(),
             model: ModelConfig::default(),
             mixture: None,
             controls: default_controls(),
@@ -311,6 +318,10 @@ impl ForecastConfig {
         }
         no_repeats("targets", &self.targets)?;
         no_repeats("features.inputs", &self.features.inputs)?;
+        no_repeats("features.categories", &self.features.categories)?;
+        if let Some(both) = self.features.categories.iter().find(|name| self.features.inputs.contains(name)) {
+            return fail("features.categories", format!("names `{both}`, which is already a number among the inputs"));
+        }
         no_repeats("features.calendar", &self.features.calendar.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>())?;
         no_repeats("controls", &self.controls.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>())?;
         if self.horizons.is_empty() || self.horizons.iter().any(|horizon| !(1..=HORIZON_MAX).contains(horizon)) {
@@ -335,6 +346,17 @@ impl ForecastConfig {
         if self.scores.to.is_some_and(|to| to <= self.scores.from) {
             return fail("scores.to", format!("must come after scores.from, which is {}", self.scores.from));
         }
+        self.classes.validate(self).map_err(|error| error.within("classes"))?;
+        let there_are = self.columns_there_are();
+        if let Some(other) = self.columns.iter().flatten().find(|column| !there_are.contains(column)) {
+            let what = if self.model.head.is_of_classes() { "classes" } else { "numbers" };
+            let names: Vec<&str> = there_are.iter().map(|column| column.as_str()).collect();
+            let message = format!("`{}` is no column of forecasts of {what}", other.as_str());
+            return Err(ConfigError::new("columns", message).help(format!("there are: {}", names.join(", "))));
+        }
+        if self.model.head.is_of_classes() {
+            self.validate_for_classes()?;
+        }
         self.ar.validate().map_err(|error| error.within("ar"))?;
         self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
         if let Some(mixture) = &self.mixture {
@@ -345,6 +367,99 @@ impl ForecastConfig {
             }
         }
         self.model.validate().map_err(|error| error.within("model"))
+    }
+}
+
+impl ForecastConfig {
+    /// The columns that there are of what is forecast.
+    pub(crate) fn columns_there_are(&self) -> &'static [Column] {
+        if self.model.head.is_of_classes() { &Column::OF_CLASSES } else { &Column::OF_NUMBERS }
+    }
+
+    /// Refuses what makes no sense of classes.
+    fn validate_for_classes(&self) -> Result<(), ConfigError> {
+        if self.features.scale_ratio {
+            return Err(ConfigError::new("features.scale_ratio", "is of numbers, and the targets are classes"));
+        }
+        if self.scores.standardise_rows.is_some() {
+            return Err(ConfigError::new("scores.standardise_rows", "is of numbers, and the targets are classes"));
+        }
+        for (setting, policy) in
+            [("target", self.bad_values.target), ("missing_target", self.bad_values.missing_target)]
+        {
+            if policy == OnBadValue::Carry {
+                let message = "carries numbers on, and the targets are classes";
+                let error = ConfigError::new(format!("bad_values.{setting}"), message);
+                return Err(error.help("write \"mask\", \"dead-letter\" or \"fail\""));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How classes are told apart: of targets, where they are classes, and of `features.categories`.
+///
+/// Classes are numbered in the order in which the log first shows them. One that was never seen before is forecast as part of
+/// an open class, `(other)`, and has a number of its own from then on, as long as there are any left.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassesConfig {
+    /// Most classes to tell apart in a column. All that come later count as the open class.
+    pub max: usize,
+    /// Classes that are known beforehand, by column, such as `{ light = ["red", "green"] }`.
+    pub known: BTreeMap<String, Vec<String>>,
+    /// Numbers of a learned vector that stands for a class among the network's input. By default there is an input of its own
+    /// for each class where there are at most 32, else a vector of 16 numbers.
+    pub embedding: Option<usize>,
+    /// How many past classes the model `ar` conditions on.
+    pub order: usize,
+}
+
+/// Columns with more classes are seen through learned vectors by default, and those are so long.
+const ONE_HOT_MAX: usize = 33;
+const EMBEDDING_DEFAULT: usize = 16;
+/// More classes than this would make the last layer larger than everything else.
+const CLASSES_MAX: usize = 65_536;
+/// Longer contexts are seldom met twice.
+const ORDER_MAX: usize = 16;
+
+impl Default for ClassesConfig {
+    fn default() -> Self {
+        Self { max: 32, known: BTreeMap::new(), embedding: None, order: 4 }
+    }
+}
+
+impl ClassesConfig {
+    /// How the network sees a column with so many classes.
+    pub(crate) fn code(&self, classes: usize) -> Code {
+        let by_default = (classes > ONE_HOT_MAX).then_some(EMBEDDING_DEFAULT);
+        Code { classes, embedding: self.embedding.or(by_default) }
+    }
+
+    fn validate(&self, config: &ForecastConfig) -> Result<(), ConfigError> {
+        let fail = |key: &str, message: String| Err(ConfigError::new(key, message));
+        if !(1..=CLASSES_MAX).contains(&self.max) {
+            return fail("max", format!("must be from 1 to {CLASSES_MAX}, not {}", self.max));
+        }
+        if self.embedding.is_some_and(|width| !(1..=HIDDEN_MAX).contains(&width)) {
+            return fail("embedding", format!("must be from 1 to {HIDDEN_MAX}"));
+        }
+        if !(1..=ORDER_MAX).contains(&self.order) {
+            return fail("order", format!("must be from 1 to {ORDER_MAX}, not {}", self.order));
+        }
+        for (column, known) in &self.known {
+            no_repeats(&format!("known.{column}"), known)?;
+            if known.len() > self.max {
+                let (count, max) = (known.len(), self.max);
+                return fail(&format!("known.{column}"), format!("names {count} classes, and max is {max}"));
+            }
+            let is_target = config.model.head == HeadKind::Categorical && config.targets.contains(column);
+            if !is_target && !config.features.categories.contains(column) {
+                let message = "is neither a target that is a class nor one of features.categories";
+                return fail(&format!("known.{column}"), message.to_owned());
+            }
+        }
+        Ok(())
     }
 }
 

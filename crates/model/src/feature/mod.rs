@@ -44,6 +44,8 @@ pub struct FeatureConfig {
     pub calendar: Vec<CalendarFeature>,
     /// Further numeric columns to look at. A missing or infinite value counts as the column's running mean.
     pub inputs: Vec<String>,
+    /// Further columns of classes to look at: text, integers or booleans. See `classes`.
+    pub categories: Vec<String>,
     /// Adds, per target, the logarithm of its fast scale over its slow scale: is it calmer or wilder than usual?
     pub scale_ratio: bool,
     /// Adds, per target and input column, a 1 where the value is missing.

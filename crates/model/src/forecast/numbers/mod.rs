@@ -13,17 +13,19 @@ use sluicegate_core::{ShardContext, SnapshotReader, SnapshotWriter};
 use sluicegate_score::{Distribution, FixedShare, Score};
 
 use super::bind::Shown;
+use super::column::Column;
 use super::decode::Events;
 use super::desk::{At, Desk};
+use super::plan::Plan;
 use super::stretch::Stretch;
+use super::vocabulary::Vocabulary;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
 use crate::wave::Dims;
 use combine::{Combination, Wanted};
 use issue::{Cell, Issued};
-pub use layout::Column;
 use layout::Layout;
-pub(super) use layout::Plan;
+pub(super) use layout::schema;
 use outstanding::Outstanding;
 use scoreboard::Scoreboard;
 
@@ -71,7 +73,7 @@ impl Numbers {
             outstanding: Outstanding::new(dims, models),
             combination: rule.map(|rule| Combination::new(dims, models, rule, wanted)),
             scoreboard: Scoreboard::new(config.scores, plan, shard),
-            layout: plan.build(&shard.partition),
+            layout: layout::build(plan, &shard.partition),
             dims: dims.clone(),
             models,
             shown,
@@ -172,7 +174,7 @@ impl Desk for Numbers {
         }
     }
 
-    fn close(&mut self, stretch: &Stretch, first_row: u64) -> Result<RecordBatch, ModelError> {
+    fn close(&mut self, stretch: &Stretch, first_row: u64, _: &[Vocabulary]) -> Result<RecordBatch, ModelError> {
         let values = self.observed.chunks_exact(self.dims.targets);
         for ((values, cells), row) in values.zip(self.cells.chunks_exact(self.cells_per_event())).zip(first_row..) {
             self.scoreboard.observe(row, values);

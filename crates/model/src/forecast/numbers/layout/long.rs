@@ -7,9 +7,12 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use sluicegate_core::PartitionId;
 use sluicegate_score::LEVELS;
 
-use super::{Column, Layout, Plan, arrays, dictionary};
+use super::Layout;
 use crate::error::ModelError;
+use crate::forecast::arrays::{self, dictionary};
+use crate::forecast::column::Column;
 use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued};
+use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
@@ -33,7 +36,7 @@ pub(super) struct Long {
 
 impl Long {
     pub(super) fn new(plan: Plan, partition: &PartitionId) -> Self {
-        Self { schema: plan.schema(), plan, partition: partition.clone() }
+        Self { schema: super::schema(&plan), plan, partition: partition.clone() }
     }
 
     /// Target, horizon and model of every row.
@@ -97,6 +100,8 @@ impl Layout for Long {
                     Column::Crps => cell.score.crps,
                     Column::Pit => cell.score.pit,
                     Column::Weight => cell.weight,
+                    // Those of classes are refused where the settings are checked.
+                    _ => f64::NAN,
                 };
                 if *column != Column::Family {
                     numbers[place].push(value);

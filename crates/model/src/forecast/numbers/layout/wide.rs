@@ -7,9 +7,12 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use sluicegate_core::PartitionId;
 
-use super::{Column, Layout, Plan, arrays, dictionary};
+use super::Layout;
 use crate::error::ModelError;
+use crate::forecast::arrays::{self, dictionary};
+use crate::forecast::column::Column;
 use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued};
+use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
@@ -43,14 +46,13 @@ pub(super) struct Wide {
 
 impl Wide {
     pub(super) fn new(plan: Plan, partition: &PartitionId) -> Self {
-        Self { schema: plan.schema(), plan, partition: partition.clone() }
+        Self { schema: super::schema(&plan), plan, partition: partition.clone() }
     }
 }
 
 fn number(cell: &Cell, column: Column, part: usize) -> f64 {
     let issued = cell.issued.as_ref();
     match column {
-        Column::Family | Column::Observed => f64::NAN,
         Column::Quantiles => issued.map_or(f64::NAN, |issued| issued.quantiles()[part]),
         Column::Mean => issued.map_or(f64::NAN, Issued::mean),
         Column::Scale => issued.map_or(f64::NAN, Issued::scale),
@@ -60,6 +62,8 @@ fn number(cell: &Cell, column: Column, part: usize) -> f64 {
         Column::Crps => cell.score.crps,
         Column::Pit => cell.score.pit,
         Column::Weight => cell.weight,
+        // Those that are no numbers have their own place; those of classes are refused where the settings are checked.
+        _ => f64::NAN,
     }
 }
 

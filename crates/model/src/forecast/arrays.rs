@@ -6,9 +6,10 @@ use arrow::array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::datatypes::DataType;
 
+use super::stretch::Stretch;
 use crate::error::ModelError;
-use crate::forecast::stretch::Stretch;
 
 /// Numbers, NaN as null.
 pub(super) fn numbers(values: Vec<f64>) -> ArrayRef {
@@ -46,4 +47,9 @@ pub(super) fn identity(stretch: &Stretch, partition: &str, times: usize) -> Resu
         texts(keys, &stretch.keys)?,
         Arc::new(time.with_timezone("UTC")),
     ])
+}
+
+/// The type of text that repeats.
+pub(super) fn dictionary() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }

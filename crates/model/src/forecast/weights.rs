@@ -1,0 +1,96 @@
+//! Weights of the models in a mixture, which follow the data.
+
+use sluicegate_core::{SnapshotReader, SnapshotWriter};
+use sluicegate_score::FixedShare;
+
+use crate::error::ModelError;
+use crate::slab::Slab;
+use crate::wave::Dims;
+
+/// Per key and output: one weight per model, moved by fixed share when a label arrives, and the weights that outstanding
+/// mixtures were issued with.
+///
+/// A forecast is scored by the weights it was issued with. A model that had no forecast takes no part.
+pub(super) struct Weights {
+    rule: FixedShare,
+    models: usize,
+    outputs: usize,
+    past: usize,
+    /// Of each output.
+    horizons: Vec<usize>,
+    /// `[K, models]`.
+    now: Slab<f64>,
+    /// `[h_max, K, models]`: weights as issued, 0 for a model that took no part; event i at i mod h_max.
+    issued: Slab<f64>,
+}
+
+impl Weights {
+    pub(super) fn new(dims: &Dims, models: usize, rule: FixedShare) -> Self {
+        let (outputs, past) = (dims.outputs(), dims.horizon_max());
+        Self {
+            rule,
+            models,
+            outputs,
+            past,
+            horizons: dims.pairs().map(|(_, horizon)| horizon).collect(),
+            now: Slab::new(outputs * models, 1.0 / models as f64),
+            issued: Slab::new(past * outputs * models, 0.0),
+        }
+    }
+
+    pub(super) fn reserve(&mut self, slots: usize) {
+        self.now.reserve(slots);
+        self.issued.reserve(slots);
+    }
+
+    pub(super) fn forget(&mut self, slot: usize) {
+        self.now.clear(slot);
+        self.issued.clear(slot);
+    }
+
+    fn place(&self, event: u64, k: usize) -> usize {
+        ((event % self.past as u64) as usize * self.outputs + k) * self.models
+    }
+
+    /// `[models]`: the weights that the forecast of output `k` for this event was issued with; `None` before the first.
+    pub(super) fn due(&self, slot: usize, event: u64, k: usize) -> Option<&[f64]> {
+        let then = event.checked_sub(self.horizons[k] as u64)?;
+        let place = self.place(then, k);
+        Some(&self.issued.row(slot)[place..place + self.models])
+    }
+
+    /// `[models]`: the weights of output `k` now.
+    pub(super) fn now(&self, slot: usize, k: usize) -> &[f64] {
+        &self.now.row(slot)[k * self.models..][..self.models]
+    }
+
+    /// Where to keep the weights `[models]` that output `k` is issued with at this event.
+    pub(super) fn issue(&mut self, slot: usize, event: u64, k: usize) -> &mut [f64] {
+        let place = self.place(event, k);
+        &mut self.issued.row_mut(slot)[place..place + self.models]
+    }
+
+    /// Moves the weights of output `k` by what each model had given to the value: logarithms of densities or probabilities,
+    /// NaN where a model had no forecast.
+    pub(super) fn learn(&mut self, slot: usize, k: usize, ln_densities: &[f64]) {
+        self.rule.update(&mut self.now.row_mut(slot)[k * self.models..][..self.models], ln_densities);
+    }
+
+    pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
+        for (name, slab) in [("weights", &self.now), ("issued", &self.issued)] {
+            to.f64(name, &[slots.len(), slab.width()], &slab.gather(slots, |weight| weight))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn restore(&mut self, keys: usize, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
+        for (name, slab) in [("weights", &mut self.now), ("issued", &mut self.issued)] {
+            let values = from.f64(name, &[keys, slab.width()])?;
+            if !values.iter().all(|weight| (0.0..=1.0 + 1e-9).contains(weight)) {
+                return Err(ModelError::Restore("a weight of the mixture is not from 0 to 1".into()));
+            }
+            slab.fill(&values, |weight| weight);
+        }
+        Ok(())
+    }
+}
