@@ -8,8 +8,10 @@
 //! |---|---|
 //! | [`student_t`] | [`TShape`], [`StudentT`]: Student's t with location and scale |
 //! | [`gaussian`] | [`Gaussian`] |
+//! | [`quantiles`] | [`Quantiles`]: stated by its quantiles |
 //! | [`distribution`] | [`Distribution`]: one of the families above |
 //! | [`mixture`] | [`Mixture`] of several, [`FixedShare`]: how its weights follow the data |
+//! | [`pinball()`] | the score of one quantile |
 //! | [`tally`] | [`Score`], [`Tally`]: scores and their sums |
 //! | [`running`] | [`EwMeanSquare`], [`EwMoments`]: exponentially weighted statistics |
 //!
@@ -34,18 +36,22 @@
 pub mod distribution;
 pub mod gaussian;
 pub mod mixture;
+pub mod quantiles;
 pub mod running;
 pub mod student_t;
 pub mod tally;
 
 mod gamma_ratio;
 mod location_scale;
+mod pinball;
 mod t_mass;
 mod t_quantile;
 
 pub use distribution::Distribution;
 pub use gaussian::Gaussian;
 pub use mixture::{FixedShare, Mixture};
+pub use pinball::pinball;
+pub use quantiles::Quantiles;
 pub use running::{EwMeanSquare, EwMoments};
 pub use student_t::{StudentT, TShape};
 pub use tally::{INTERVALS, Score, Tally};
