@@ -44,6 +44,7 @@ pub mod tally;
 mod gamma_ratio;
 mod location_scale;
 mod pinball;
+mod sum;
 mod t_mass;
 mod t_quantile;
 

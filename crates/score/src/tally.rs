@@ -1,6 +1,7 @@
 //! Scores, and their sums over one series of forecasts.
 
 use crate::LEVELS;
+use crate::sum::{Sum, count};
 
 /// The central intervals whose hits a [`Tally`] counts, by their nominal coverage.
 pub const INTERVALS: [f64; 3] = [0.5, 0.8, 0.95];
@@ -131,22 +132,22 @@ impl Tally {
 
     /// The mean negative log-likelihood, or `None` without scores.
     pub fn mean_nll(&self) -> Option<f64> {
-        mean(self.nll, self.n)
+        self.nll.mean(self.n)
     }
 
     /// The mean CRPS of the scores that have one, or `None` without such.
     pub fn mean_crps(&self) -> Option<f64> {
-        mean(self.crps, self.n_crps)
+        self.crps.mean(self.n_crps)
     }
 
     /// The mean absolute error, or `None` without scores.
     pub fn mae(&self) -> Option<f64> {
-        mean(self.absolute, self.n)
+        self.absolute.mean(self.n)
     }
 
     /// The mean squared error, or `None` without scores.
     pub fn mse(&self) -> Option<f64> {
-        mean(self.squared, self.n)
+        self.squared.mean(self.n)
     }
 
     /// The root of the mean squared error, or `None` without scores.
@@ -184,20 +185,22 @@ impl Tally {
     /// compensation of the sums of NLL, CRPS, absolute and squared error. Counts are exact up to 2⁵³.
     pub fn to_array(&self) -> [f64; Self::WIDTH] {
         let [hit50, hit80, hit95] = self.hits.map(|hits| hits as f64);
+        let [[nll, nll_c], [crps, crps_c]] = [self.nll.parts(), self.crps.parts()];
+        let [[absolute, absolute_c], [squared, squared_c]] = [self.absolute.parts(), self.squared.parts()];
         [
             self.n as f64,
             self.n_crps as f64,
             hit50,
             hit80,
             hit95,
-            self.nll.sum,
-            self.nll.compensation,
-            self.crps.sum,
-            self.crps.compensation,
-            self.absolute.sum,
-            self.absolute.compensation,
-            self.squared.sum,
-            self.squared.compensation,
+            nll,
+            nll_c,
+            crps,
+            crps_c,
+            absolute,
+            absolute_c,
+            squared,
+            squared_c,
         ]
     }
 
@@ -218,53 +221,5 @@ impl Tally {
             absolute: Sum::from_parts(absolute, absolute_c),
             squared: Sum::from_parts(squared, squared_c),
         })
-    }
-}
-
-/// The largest count that an `f64` holds exactly with all below it.
-const COUNT_MAX: f64 = 9_007_199_254_740_992.0;
-
-fn count(number: f64) -> Option<u64> {
-    (number.fract() == 0.0 && (0.0..=COUNT_MAX).contains(&number)).then_some(number as u64)
-}
-
-fn mean(sum: Sum, n: u64) -> Option<f64> {
-    (n > 0).then(|| sum.total() / n as f64)
-}
-
-/// A sum and what rounding took from it (Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur Summation
-/// endlicher Summen").
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Sum {
-    sum: f64,
-    compensation: f64,
-}
-
-impl Sum {
-    fn from_parts(sum: f64, compensation: f64) -> Sum {
-        Sum { sum, compensation }
-    }
-
-    fn add(&mut self, x: f64) {
-        let sum = self.sum + x;
-        // An infinite sum has nothing to compensate: ∞ − ∞ would make it NaN.
-        if sum.is_finite() {
-            let (larger, smaller) = if self.sum.abs() >= x.abs() { (self.sum, x) } else { (x, self.sum) };
-            self.compensation += (larger - sum) + smaller;
-        }
-        self.sum = sum;
-    }
-
-    fn merge(&mut self, other: Sum) {
-        self.add(other.sum);
-        self.compensation += other.compensation;
-    }
-
-    fn divided(self, divisor: f64) -> Sum {
-        Sum { sum: self.sum / divisor, compensation: self.compensation / divisor }
-    }
-
-    fn total(self) -> f64 {
-        self.sum + self.compensation
     }
 }
