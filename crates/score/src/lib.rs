@@ -1,8 +1,8 @@
 //! Distributions and the scores of forecasts: log-likelihood, CRPS, PIT, quantiles.
 //!
 //! A forecast is a [`Distribution`]; an observation `y` turns it into a [`Score`]; a [`Tally`] sums the scores of one
-//! series of forecasts. Everything is plain `f64` arithmetic on `Copy` values: no allocation, no state outside the
-//! values, the same result in every thread.
+//! series of forecasts. Everything is plain `f64` arithmetic on `Copy` values, the same result in every thread:
+//! no state outside the values.
 //!
 //! | module | holds |
 //! |---|---|
@@ -13,6 +13,7 @@
 //! | [`mixture`] | [`Mixture`] of several, [`FixedShare`]: how its weights follow the data |
 //! | [`pinball()`] | the score of one quantile |
 //! | [`tally`] | [`Score`], [`Tally`]: scores and their sums |
+//! | [`classes`] | [`ClassScore`], [`ClassTally`]: the same for forecasts of classes; [`mix`], [`ln_mix`] |
 //! | [`running`] | [`EwMeanSquare`], [`EwMoments`]: exponentially weighted statistics |
 //!
 //! ```
@@ -33,6 +34,7 @@
 //! rules, prediction, and estimation", JASA 102; Jordan, Krüger & Lerch (2019), "Evaluating probabilistic forecasts
 //! with scoringRules", Journal of Statistical Software 90(12).
 
+pub mod classes;
 pub mod distribution;
 pub mod gaussian;
 pub mod mixture;
@@ -48,6 +50,7 @@ mod sum;
 mod t_mass;
 mod t_quantile;
 
+pub use classes::{ClassScore, ClassTally, ln_mix, mix, most_probable};
 pub use distribution::Distribution;
 pub use gaussian::Gaussian;
 pub use mixture::{FixedShare, Mixture};
