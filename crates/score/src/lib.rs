@@ -14,6 +14,7 @@
 //! | [`pinball()`] | the score of one quantile |
 //! | [`tally`] | [`Score`], [`Tally`]: scores and their sums |
 //! | [`classes`] | [`ClassScore`], [`ClassTally`]: the same for forecasts of classes; [`mix`], [`ln_mix`] |
+//! | [`drift`] | [`PageHinkley`]: notices when losses grow |
 //! | [`running`] | [`EwMeanSquare`], [`EwMoments`]: exponentially weighted statistics |
 //!
 //! ```
@@ -36,6 +37,7 @@
 
 pub mod classes;
 pub mod distribution;
+pub mod drift;
 pub mod gaussian;
 pub mod mixture;
 pub mod quantiles;
@@ -52,6 +54,7 @@ mod t_quantile;
 
 pub use classes::{ClassScore, ClassTally, ln_mix, mix, most_probable};
 pub use distribution::Distribution;
+pub use drift::PageHinkley;
 pub use gaussian::Gaussian;
 pub use mixture::{FixedShare, Mixture};
 pub use pinball::pinball;
