@@ -1,5 +1,6 @@
 //! A distribution of any family.
 
+use crate::mixture_nodes::Core;
 use crate::{Gaussian, LEVELS, Quantiles, Score, StudentT, TShape, pinball};
 
 /// A forecast: the distribution of a value that is still to come.
@@ -133,6 +134,15 @@ impl Distribution {
         match self {
             Distribution::StudentT(t) => Some(t.shape().df()),
             Distribution::Gaussian(_) | Distribution::Quantiles(_) => None,
+        }
+    }
+
+    /// Where most of it lies.
+    pub(crate) fn core(&self) -> Core {
+        match self {
+            Distribution::StudentT(t) => Core { centre: t.location(), scale: t.scale() },
+            Distribution::Gaussian(g) => Core { centre: g.mean(), scale: g.std_dev() },
+            Distribution::Quantiles(q) => q.core(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A distribution that is stated by its quantiles.
 
+use crate::gaussian::UPPER_POINTS;
+use crate::mixture_nodes::Core;
 use crate::{LEVELS, Score};
 use std::f64::consts::LN_2;
 
@@ -83,6 +85,11 @@ impl Quantiles {
     /// The standard deviation.
     pub fn std_dev(&self) -> f64 {
         self.std_dev
+    }
+
+    /// The median, and the deviation of a Gaussian with the same distance between the quartiles.
+    pub(crate) fn core(&self) -> Core {
+        Core { centre: self.at[3], scale: (self.at[4] - self.at[2]) / (2.0 * UPPER_POINTS[2]) }
     }
 
     /// The logarithm of the density at `y`.
