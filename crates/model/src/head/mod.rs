@@ -1,15 +1,17 @@
 //! Heads: the distribution of the next event, made from the hidden state.
 //!
-//! A head owns a linear map from the hidden state to a few raw numbers per *output* (a target at a horizon), and says what
-//! distribution they stand for. Its loss is the negative log-likelihood and its gradient is analytic, so automatic
-//! differentiation is needed for the cell only. One file each.
+//! A head owns a linear map from the hidden state to a few raw numbers per *output* (a target at a horizon), and says
+//! what distribution they stand for. Its loss is the negative log-likelihood, that of quantiles the pinball loss; its
+//! gradient is analytic, so automatic differentiation is needed for the cell only. One file each.
 
 mod gaussian;
 mod linear;
+mod quantiles;
 mod student_t;
 
 pub use gaussian::GaussianHead;
 pub use linear::Linear;
+pub use quantiles::QuantilesHead;
 pub use student_t::StudentTHead;
 
 use schemars::JsonSchema;
@@ -63,6 +65,8 @@ pub enum HeadKind {
     StudentT,
     /// A Gaussian whose gradient is guarded against outliers.
     Gaussian,
+    /// Quantiles that never cross, by the pinball loss: for distributions that are skewed or of no known shape.
+    Quantiles,
 }
 
 impl HeadKind {
@@ -71,6 +75,7 @@ impl HeadKind {
         match self {
             Self::StudentT => Box::new(StudentTHead::new(outputs)),
             Self::Gaussian => Box::new(GaussianHead::new(outputs)),
+            Self::Quantiles => Box::new(QuantilesHead::new(outputs)),
         }
     }
 }
