@@ -70,7 +70,7 @@ impl Numbers {
         let wanted = Wanted { quantiles: plan.wants(Column::Quantiles), crps: plan.wants(Column::Crps) };
         let rule = config.mixture.as_ref().and_then(|mixture| FixedShare::new(mixture.share));
         Self {
-            outstanding: Outstanding::new(dims, models),
+            outstanding: Outstanding::new(dims, models, config.model.head.parameters_max()),
             combination: rule.map(|rule| Combination::new(dims, models, rule, wanted)),
             scoreboard: Scoreboard::new(config.scores, plan, shard),
             layout: layout::build(plan, &shard.partition),
