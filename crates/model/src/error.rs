@@ -25,6 +25,9 @@ pub enum ModelError {
         /// Row that differed.
         row: usize,
     },
+    /// Settings that cannot work.
+    #[error(transparent)]
+    Config(#[from] sluicegate_core::ConfigError),
     /// A file with initial weights cannot be used.
     #[error("the initial weights in {file} cannot be used: {reason}")]
     InitialWeights {

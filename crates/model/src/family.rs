@@ -9,7 +9,7 @@ use sluicegate_core::SnapshotReader;
 use crate::cell::libtorch::TorchCell;
 use crate::cell::{CellKind, CellShape};
 use crate::config::{BackendKind, ForecastConfig};
-use crate::control::{Autoregression, Persistence};
+use crate::control::{Autoregression, Ewma, Garch, Persistence, Seasonal};
 use crate::error::ModelError;
 use crate::network::{Learning, Network};
 use crate::predictor::Predictor;
@@ -21,8 +21,16 @@ use crate::wave::Dims;
 pub enum ModelKind {
     /// The last value, as wide as its own errors have been: the control that nothing may lose to.
     Persistence,
+    /// The value of one period ago, as wide as its own errors have been.
+    Seasonal,
+    /// First order: linear in the last value alone, by recursive least squares.
+    Markov,
     /// Linear autoregression by recursive least squares.
     Ar,
+    /// For returns: the last value, with an exponentially weighted variance of changes.
+    Ewma,
+    /// For returns: the last value, with GARCH(1,1) variances and heavy tails, refitted by maximum likelihood.
+    Garch,
     /// Long short-term memory.
     Lstm,
     /// Gated recurrent unit, reset gate after the product.
@@ -36,7 +44,11 @@ impl ModelKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Persistence => "persistence",
+            Self::Seasonal => "seasonal",
+            Self::Markov => "markov",
             Self::Ar => "ar",
+            Self::Ewma => "ewma",
+            Self::Garch => "garch",
             Self::Lstm => "lstm",
             Self::Gru => "gru",
             Self::Rnn => "rnn",
@@ -49,7 +61,7 @@ impl ModelKind {
             Self::Lstm => Some(CellKind::Lstm),
             Self::Gru => Some(CellKind::Gru),
             Self::Rnn => Some(CellKind::Rnn),
-            Self::Persistence | Self::Ar => None,
+            Self::Persistence | Self::Seasonal | Self::Markov | Self::Ar | Self::Ewma | Self::Garch => None,
         }
     }
 
@@ -64,8 +76,12 @@ impl ModelKind {
         base_dir: &Path,
     ) -> Result<Box<dyn Predictor>, ModelError> {
         match self {
-            Self::Persistence => Ok(Box::new(Persistence::new(dims.clone()))),
+            Self::Persistence => Ok(Box::new(Persistence::new(config.persistence, dims.clone()))),
+            Self::Seasonal => Ok(Box::new(Seasonal::new(config.seasonal()?, dims.clone()))),
+            Self::Markov => Ok(Box::new(Autoregression::first_order(&config.ar, dims))),
             Self::Ar => Ok(Box::new(Autoregression::new(config.ar.clone(), dims.clone()))),
+            Self::Ewma => Ok(Box::new(Ewma::new(config.ewma, dims.clone()))),
+            Self::Garch => Ok(Box::new(Garch::new(config.garch, dims.clone()))),
             Self::Lstm => Ok(Box::new(network(CellKind::Lstm, config, dims, base_dir)?)),
             Self::Gru => Ok(Box::new(network(CellKind::Gru, config, dims, base_dir)?)),
             Self::Rnn => Ok(Box::new(network(CellKind::Rnn, config, dims, base_dir)?)),

@@ -80,6 +80,8 @@ pub struct Autoregression {
     residuals: Residuals,
     regressors: usize,
     lag_max: usize,
+    /// Events of a key before the first that is learned from.
+    pub(super) settle: u64,
     /// `[lag_max + 1, T]`: levels, event i at i mod (lag_max + 1).
     levels: Slab<f64>,
     /// `[h_max, T, regressors]`: what was seen at the last steps; the first of a row is NaN where it cannot be used.
@@ -99,8 +101,9 @@ impl Autoregression {
     pub fn new(config: AutoregressionConfig, dims: Dims) -> Self {
         let (targets, outputs, past) = (dims.targets, dims.outputs(), dims.horizon_max());
         let regressors = 2 + config.lags.len() + dims.calendar;
-        let lag_max = config.lags.iter().copied().max().unwrap_or(1);
+        let lag_max = config.lags.iter().copied().max().unwrap_or(0);
         Self {
+            settle: lag_max as u64,
             residuals: Residuals::new(DEGREES_OF_FREEDOM, dims.clone()),
             regressors,
             lag_max,
@@ -121,7 +124,7 @@ impl Autoregression {
         let place = row * targets + target;
         let scale = wave.scale[row * self.dims.outputs() + target * self.dims.horizons.len()];
         seen.fill(f64::NAN);
-        if event < self.lag_max as u64 || scale.is_nan() {
+        if event < self.settle || scale.is_nan() {
             return;
         }
         let levels = self.levels.row(wave.slots[row]);

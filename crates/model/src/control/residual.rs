@@ -10,7 +10,7 @@ use crate::wave::{Dims, Wave};
 
 const ALPHA: f64 = 0.01;
 /// Past errors of a slow average are a little smaller than the next one, on streams whose calm and wild times alternate.
-const WIDEN: f64 = 1.15;
+pub(super) const WIDEN: f64 = 1.15;
 
 /// Student's t around a control's point forecast: its standard deviation is 1.15 times the running rms of the control's
 /// own errors (α = 0.01).

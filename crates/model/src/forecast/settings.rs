@@ -4,6 +4,7 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
+use crate::family::ModelKind;
 
 /// Settings under which a state means what it does, each with its value in words.
 ///
@@ -34,6 +35,15 @@ impl Settings {
             ("mixture", config.mixture.as_ref().map_or("none".to_owned(), |mixture| format!("{:?}", mixture.rates))),
             ("model.kind", model.kind.as_str().to_owned()),
         ];
+        if config.runs(ModelKind::Persistence) {
+            values.push(("persistence.adapt", config.persistence.adapt.to_string()));
+        }
+        if let Some(seasonal) = config.seasonal.filter(|_| config.runs(ModelKind::Seasonal)) {
+            values.push(("seasonal.period", seasonal.period.to_string()));
+        }
+        if config.runs(ModelKind::Garch) {
+            values.push(("garch.window", config.garch.window.to_string()));
+        }
         if model.kind.cell().is_some() {
             values.extend([
                 ("model.hidden", model.hidden.to_string()),
