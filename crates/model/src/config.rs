@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
-use crate::control::AutoregressionConfig;
+use crate::control::{AutoregressionConfig, EwmaConfig, GarchConfig, PersistenceConfig, SeasonalConfig};
 use crate::family::ModelKind;
 use crate::feature::FeatureConfig;
 use crate::forecast::Column;
@@ -29,7 +29,8 @@ const WINDOW_MAX: usize = 10_000;
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
 /// (a target at a horizon), M models, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden for an
 /// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts, and
-/// 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar columns. At the defaults with one target: some 3.5 kB.
+/// 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar columns. At the defaults with one target: some 3.5 kB. `seasonal`
+/// adds 8T · period, `garch` 8T · window (32 kB per target at its default), and each control 8hK for points that wait.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
@@ -63,9 +64,21 @@ pub struct ForecastConfig {
     /// Models that run beside it, on the same events.
     #[serde(default = "default_controls")]
     pub controls: Vec<ModelKind>,
-    /// Settings of every `ar` model.
+    /// Settings of every `persistence` model.
+    #[serde(default)]
+    pub persistence: PersistenceConfig,
+    /// Settings of every `seasonal` model, which needs them.
+    #[serde(default)]
+    pub seasonal: Option<SeasonalConfig>,
+    /// Settings of every `ar` model; `markov` takes its `forgetting`.
     #[serde(default)]
     pub ar: AutoregressionConfig,
+    /// Settings of every `ewma` model.
+    #[serde(default)]
+    pub ewma: EwmaConfig,
+    /// Settings of every `garch` model.
+    #[serde(default)]
+    pub garch: GarchConfig,
     /// How the forecasts are laid out.
     #[serde(default)]
     pub layout: LayoutKind,
@@ -297,7 +310,11 @@ impl ForecastConfig {
             model: ModelConfig::default(),
             mixture: None,
             controls: default_controls(),
+            persistence: PersistenceConfig::default(),
+            seasonal: None,
             ar: AutoregressionConfig::default(),
+            ewma: EwmaConfig::default(),
+            garch: GarchConfig::default(),
             layout: LayoutKind::default(),
             columns: None,
             scores: ScoresConfig::default(),
@@ -305,6 +322,25 @@ impl ForecastConfig {
             max_keys: None,
             ttl_events: None,
         }
+    }
+
+    /// Whether the operator runs a model of this kind.
+    pub(crate) fn runs(&self, kind: ModelKind) -> bool {
+        self.model.kind == kind || self.controls.contains(&kind)
+    }
+
+    /// The settings of `seasonal` models.
+    ///
+    /// # Errors
+    /// When they are missing or cannot work.
+    pub(crate) fn seasonal(&self) -> Result<SeasonalConfig, ConfigError> {
+        let Some(seasonal) = self.seasonal else {
+            let message = "the model `seasonal` forecasts the value of one period ago, and no period is given";
+            return Err(ConfigError::new("seasonal", message)
+                .help("write seasonal = { period = 24 } for a day of hourly values, in events of a key"));
+        };
+        seasonal.validate().map_err(|error| error.within("seasonal"))?;
+        Ok(seasonal)
     }
 
     /// Refuses settings that contradict each other, whatever columns come in.
@@ -357,7 +393,12 @@ impl ForecastConfig {
         if self.model.head.is_of_classes() {
             self.validate_for_classes()?;
         }
+        if self.runs(ModelKind::Seasonal) {
+            self.seasonal()?;
+        }
         self.ar.validate().map_err(|error| error.within("ar"))?;
+        self.ewma.validate().map_err(|error| error.within("ewma"))?;
+        self.garch.validate().map_err(|error| error.within("garch"))?;
         self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
         if let Some(mixture) = &self.mixture {
             mixture.validate().map_err(|error| error.within("mixture"))?;
@@ -529,6 +570,15 @@ mod tests {
         assert_eq!(refused(|c| c.ar.lags = vec![0]), "ar.lags");
         assert_eq!(refused(|c| c.ar.lags = vec![1, 1]), "ar.lags");
         assert_eq!(refused(|c| c.horizons = vec![1001]), "horizons");
+        assert_eq!(refused(|c| c.controls.push(ModelKind::Seasonal)), "seasonal");
+        assert_eq!(refused(|c| c.model.kind = ModelKind::Seasonal), "seasonal");
+        let period = |c: &mut ForecastConfig| {
+            (c.model.kind, c.seasonal) = (ModelKind::Seasonal, Some(SeasonalConfig { period: 1 }));
+        };
+        assert_eq!(refused(period), "seasonal.period");
+        assert_eq!(refused(|c| c.ewma.decay = 1.0), "ewma.decay");
+        assert_eq!(refused(|c| c.garch.window = 49), "garch.window");
+        assert_eq!(refused(|c| c.garch.refit_every = 0), "garch.refit_every");
         let mixed = |mixture: MixtureConfig| refused(|c| c.mixture = Some(mixture.clone()));
         assert_eq!(mixed(MixtureConfig { rates: vec![], ..MixtureConfig::default() }), "mixture.rates");
         assert_eq!(mixed(MixtureConfig { rates: vec![1e-3, 1e-3], ..MixtureConfig::default() }), "mixture.rates");

@@ -10,7 +10,7 @@ use crate::cell::libtorch::TorchCell;
 use crate::cell::{CellKind, CellShape};
 use crate::config::{BackendKind, ForecastConfig};
 use crate::control::classes::{Counts, Repeat};
-use crate::control::{Autoregression, Persistence};
+use crate::control::{Autoregression, Ewma, Garch, Persistence, Seasonal};
 use crate::error::ModelError;
 use crate::head::Head;
 use crate::network::{Learning, Network};
@@ -23,8 +23,16 @@ use crate::wave::Dims;
 pub enum ModelKind {
     /// The last value, as wide as its own errors have been: the control that nothing may lose to.
     Persistence,
+    /// The value of one period ago, as wide as its own errors have been.
+    Seasonal,
+    /// First order: linear in the last value alone, by recursive least squares.
+    Markov,
     /// Linear autoregression by recursive least squares.
     Ar,
+    /// For returns: the last value, with an exponentially weighted variance of changes.
+    Ewma,
+    /// For returns: the last value, with GARCH(1,1) variances and heavy tails, refitted by maximum likelihood.
+    Garch,
     /// Long short-term memory.
     Lstm,
     /// Gated recurrent unit, reset gate after the product.
@@ -38,7 +46,11 @@ impl ModelKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Persistence => "persistence",
+            Self::Seasonal => "seasonal",
+            Self::Markov => "markov",
             Self::Ar => "ar",
+            Self::Ewma => "ewma",
+            Self::Garch => "garch",
             Self::Lstm => "lstm",
             Self::Gru => "gru",
             Self::Rnn => "rnn",
@@ -51,7 +63,7 @@ impl ModelKind {
             Self::Lstm => Some(CellKind::Lstm),
             Self::Gru => Some(CellKind::Gru),
             Self::Rnn => Some(CellKind::Rnn),
-            Self::Persistence | Self::Ar => None,
+            Self::Persistence | Self::Seasonal | Self::Markov | Self::Ar | Self::Ewma | Self::Garch => None,
         }
     }
 
@@ -66,8 +78,12 @@ impl ModelKind {
         base_dir: &Path,
     ) -> Result<Box<dyn Predictor>, ModelError> {
         match self {
-            Self::Persistence => Ok(Box::new(Persistence::new(dims.clone()))),
+            Self::Persistence => Ok(Box::new(Persistence::new(config.persistence, dims.clone()))),
+            Self::Seasonal => Ok(Box::new(Seasonal::new(config.seasonal()?, dims.clone()))),
+            Self::Markov => Ok(Box::new(Autoregression::first_order(&config.ar, dims))),
             Self::Ar => Ok(Box::new(Autoregression::new(config.ar.clone(), dims.clone()))),
+            Self::Ewma => Ok(Box::new(Ewma::new(config.ewma, dims.clone()))),
+            Self::Garch => Ok(Box::new(Garch::new(config.garch, dims.clone()))),
             Self::Lstm => Ok(Box::new(of_numbers(CellKind::Lstm, config, dims, base_dir)?)),
             Self::Gru => Ok(Box::new(of_numbers(CellKind::Gru, config, dims, base_dir)?)),
             Self::Rnn => Ok(Box::new(of_numbers(CellKind::Rnn, config, dims, base_dir)?)),
@@ -86,10 +102,13 @@ impl ModelKind {
     ) -> Result<Box<dyn Predictor<f32>>, ModelError> {
         match self {
             Self::Persistence => Ok(Box::new(Repeat::last(dims.clone()))),
+            Self::Seasonal => Ok(Box::new(Repeat::seasonal(config.seasonal()?.period, dims.clone()))),
+            Self::Markov => Ok(Box::new(Counts::new(1, dims.clone()))),
             Self::Ar => Ok(Box::new(Counts::new(config.classes.order, dims.clone()))),
             Self::Lstm => Ok(Box::new(of_classes(CellKind::Lstm, config, dims, base_dir)?)),
             Self::Gru => Ok(Box::new(of_classes(CellKind::Gru, config, dims, base_dir)?)),
             Self::Rnn => Ok(Box::new(of_classes(CellKind::Rnn, config, dims, base_dir)?)),
+            Self::Ewma | Self::Garch => Err(ModelError::NotOfClasses(self)),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! - [`ForecastConfig`]: the settings of the forecast operator, which is what a pipeline uses;
 //! - [`Predictor`]: the one trait of the family of models; [`ModelKind`] lists its members;
 //! - [`Network`](network::Network): a recurrent network with online truncated back-propagation through time;
-//! - [`control`]: persistence and autoregression;
+//! - [`control`]: persistence, seasonal, autoregression, exponentially weighted variance, GARCH;
 //! - [`cell`]: the recurrent arithmetic and its backends; [`head`]: the distributions; [`optimizer`]: how parameters move;
 //!   [`feature`]: what the models see of an event.
 //!

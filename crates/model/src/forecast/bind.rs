@@ -176,7 +176,8 @@ impl OperatorFactory for Factory {
         Placement::Worker
     }
 
-    /// Of the network; controls compute alike on every machine that keeps to IEEE 754.
+    /// Of the network; controls compute alike on every machine that keeps to IEEE 754, and what is fitted by likelihood (`garch`,
+    /// tails) where ln and exp are the same too.
     fn arithmetic(&self) -> Option<String> {
         let kind = self.config.model.kind.cell()?;
         let shape = CellShape { kind, inputs: self.dims().cell_inputs(), hidden: self.config.model.hidden };

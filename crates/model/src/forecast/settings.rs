@@ -4,6 +4,7 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
+use crate::family::ModelKind;
 
 /// Settings under which a state means what it does, each with its value in words.
 ///
@@ -41,6 +42,15 @@ impl Settings {
                 ("classes.embedding", format!("{:?}", config.classes.embedding)),
                 ("classes.order", config.classes.order.to_string()),
             ]);
+        }
+        if config.runs(ModelKind::Persistence) {
+            values.push(("persistence.adapt", config.persistence.adapt.to_string()));
+        }
+        if let Some(seasonal) = config.seasonal.filter(|_| config.runs(ModelKind::Seasonal)) {
+            values.push(("seasonal.period", seasonal.period.to_string()));
+        }
+        if config.runs(ModelKind::Garch) {
+            values.push(("garch.window", config.garch.window.to_string()));
         }
         if model.kind.cell().is_some() {
             values.extend([
