@@ -37,7 +37,7 @@ pub(crate) fn of_libtorch(shape: CellShape) -> Result<String, ModelError> {
     cell.load(&parameters)?;
     cell.step(&inputs, &mut states)?;
     let hidden = cell.unroll(&windows)?;
-    cell.backward(&d_hidden, &mut gradient)?;
+    cell.backward(&d_hidden, &mut gradient, None)?;
     let mut hash = blake3::Hasher::new();
     for value in [&states, &hidden, &gradient].into_iter().flatten() {
         hash.update(&value.to_le_bytes());

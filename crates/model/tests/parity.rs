@@ -99,7 +99,7 @@ fn assert_parity(kind: CellKind) {
         linear.backward(&weight, hidden, &d_raw, &mut d_weight, &mut d_bias, d_hidden);
     }
     let mut gradient = vec![0.0; values.len()];
-    cell.backward(&d_hidden, &mut gradient).unwrap();
+    cell.backward(&d_hidden, &mut gradient, None).unwrap();
 
     let terms = (TRAINED * OUTPUTS) as f32;
     let mean = |sums: &[f32]| sums.iter().map(|sum| sum / terms).collect::<Vec<_>>();

@@ -136,9 +136,16 @@ pub trait Cell: Send {
     fn unroll(&mut self, windows: &Windows) -> Result<Vec<f32>, ModelError>;
 
     /// Sends the gradient with respect to what [`Cell::unroll`] returned back through the windows of that call, and adds
-    /// the gradient with respect to the parameters to `gradient`, laid out as they are.
+    /// the gradient with respect to the parameters to `gradient`, laid out as they are. Where `d_inputs` is given, its contents
+    /// are replaced by the gradient with respect to the inputs of the windows, `[steps, count, inputs]`: what a part before the
+    /// cell learns from.
     ///
     /// # Errors
     /// When the backend fails, or there was no [`Cell::unroll`] before.
-    fn backward(&mut self, d_hidden: &[f32], gradient: &mut [f32]) -> Result<(), ModelError>;
+    fn backward(
+        &mut self,
+        d_hidden: &[f32],
+        gradient: &mut [f32],
+        d_inputs: Option<&mut Vec<f32>>,
+    ) -> Result<(), ModelError>;
 }

@@ -196,7 +196,7 @@ impl Network {
                 self.linear.backward(weight, h, &d_raw, d_weight, d_bias, d_h);
             }
         }
-        self.cell.backward(&d_hidden, cell_gradient)
+        self.cell.backward(&d_hidden, cell_gradient, None)
     }
 
     /// The windows of one length as a batch.

@@ -26,13 +26,21 @@ pub enum Batching {
     Alone,
 }
 
+/// What a backward pass starts from and ends at.
+struct Unrolled {
+    /// `[steps, count, inputs]`.
+    inputs: Tensor,
+    /// `[outputs, count, hidden]`.
+    hidden: Tensor,
+}
+
 /// A cell computed by libtorch on the CPU, on one thread.
 pub struct TorchCell {
     shape: CellShape,
     batching: Batching,
     /// Weights and biases, in the order of [`CellShape::parameters`].
     parameters: Vec<Tensor>,
-    unrolled: Option<Tensor>,
+    unrolled: Option<Unrolled>,
     /// Scratch for padded rows: inputs, h, c.
     padded: [Vec<f32>; 3],
 }
@@ -160,7 +168,8 @@ impl Cell for TorchCell {
         }
         let (count, steps, hidden_i) = (windows.count as i64, windows.steps as i64, hidden as i64);
         let state_len = self.shape.state_len();
-        let x = tensor(&windows.inputs, &[steps, count, inputs as i64])?;
+        // Its gradient is computed only where backward is asked for it.
+        let x = tensor(&windows.inputs, &[steps, count, inputs as i64])?.f_set_requires_grad(true)?;
         let part = |from: usize| -> Result<Tensor, ModelError> {
             let values: Vec<f32> =
                 windows.states.chunks_exact(state_len).flat_map(|state| &state[from..from + hidden]).copied().collect();
@@ -178,24 +187,39 @@ impl Cell for TorchCell {
         let wanted = output.f_narrow(0, steps - outputs, outputs)?;
         let mut values = vec![0.0; windows.outputs * windows.count * hidden];
         copy_out(&wanted.f_detach()?, &mut values)?;
-        self.unrolled = Some(wanted);
+        self.unrolled = Some(Unrolled { inputs: x, hidden: wanted });
         Ok(values)
     }
 
-    fn backward(&mut self, d_hidden: &[f32], gradient: &mut [f32]) -> Result<(), ModelError> {
-        let output = self.unrolled.take().ok_or_else(not_loaded)?;
-        // d/dθ Σ output ⊙ d is the gradient of the loss when d is its gradient with respect to the output.
-        let d = tensor(d_hidden, &output.size())?;
-        let pulled = output.f_mul(&d)?.f_sum(Kind::Float)?;
-        let inputs: Vec<&Tensor> = self.parameters.iter().collect();
-        let gradients = Tensor::f_run_backward(&[pulled], &inputs, false, false)?;
+    fn backward(
+        &mut self,
+        d_hidden: &[f32],
+        gradient: &mut [f32],
+        d_inputs: Option<&mut Vec<f32>>,
+    ) -> Result<(), ModelError> {
+        threads::single();
+        let Unrolled { inputs, hidden } = self.unrolled.take().ok_or_else(not_loaded)?;
+        // d/dθ Σ hidden ⊙ d is the gradient of the loss when d is its gradient with respect to hidden.
+        let d = tensor(d_hidden, &hidden.size())?;
+        let pulled = hidden.f_mul(&d)?.f_sum(Kind::Float)?;
+        let mut wanted: Vec<&Tensor> = self.parameters.iter().collect();
+        if d_inputs.is_some() {
+            wanted.push(&inputs);
+        }
+        let gradients = Tensor::f_run_backward(&[pulled], &wanted, false, false)?;
+        let (of_parameters, of_inputs) = gradients.split_at(self.parameters.len());
+        if let (Some(d_inputs), [part]) = (d_inputs, of_inputs) {
+            d_inputs.clear();
+            d_inputs.resize(part.numel(), 0.0);
+            copy_out(part, d_inputs)?;
+        }
         let mut rest = gradient;
         let mut values = Vec::new();
-        for part in gradients {
+        for part in of_parameters {
             let (here, after) = rest.split_at_mut(part.numel());
             rest = after;
             values.resize(here.len(), 0.0);
-            copy_out(&part, &mut values)?;
+            copy_out(part, &mut values)?;
             here.iter_mut().zip(&values).for_each(|(sum, g)| *sum += g);
         }
         Ok(())

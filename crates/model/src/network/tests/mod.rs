@@ -89,9 +89,15 @@ impl Cell for LinearCell {
         Ok(out)
     }
 
-    fn backward(&mut self, d_hidden: &[f32], gradient: &mut [f32]) -> Result<(), ModelError> {
+    fn backward(
+        &mut self,
+        d_hidden: &[f32],
+        gradient: &mut [f32],
+        d_inputs: Option<&mut Vec<f32>>,
+    ) -> Result<(), ModelError> {
         let (windows, hidden) = self.unrolled.take().expect("unroll comes first");
         let first = windows.steps - windows.outputs;
+        let mut of_inputs = vec![0.0; windows.inputs.len()];
         for (index, path) in hidden.iter().enumerate() {
             let inputs: Vec<f32> = inputs_of(&windows, index).collect();
             let mut d = 0.0;
@@ -102,6 +108,7 @@ impl Cell for LinearCell {
                 for (g, factor) in gradient.iter_mut().zip([inputs[step], path[step], 1.0, 1.0]) {
                     *g += d * factor;
                 }
+                of_inputs[step * windows.count + index] = d * self.parameters[0];
                 d *= self.parameters[1];
             }
             if let Fault::Backward(broken) = self.fault
@@ -109,6 +116,9 @@ impl Cell for LinearCell {
             {
                 gradient.iter_mut().for_each(|g| *g += broken);
             }
+        }
+        if let Some(d_inputs) = d_inputs {
+            *d_inputs = of_inputs;
         }
         Ok(())
     }
