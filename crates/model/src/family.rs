@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluicegate_core::SnapshotReader;
 
+use crate::cell::NetworkKind;
 use crate::cell::libtorch::TorchCell;
-use crate::cell::{CellKind, CellShape};
 use crate::config::{BackendKind, ForecastConfig};
 use crate::control::{Autoregression, Persistence};
 use crate::error::ModelError;
@@ -29,6 +29,11 @@ pub enum ModelKind {
     Gru,
     /// Plain recurrent network with tanh: what forgets, beside the gated cells that do not.
     Rnn,
+    /// Feed-forward net over the last `lags` events: the control without recurrence.
+    Mlp,
+    /// Recurrent network that is run anew over a key's whole past after every update, with gradients through all of it: exact up to
+    /// `history_max` events, and dear.
+    FullHistory,
 }
 
 impl ModelKind {
@@ -40,15 +45,19 @@ impl ModelKind {
             Self::Lstm => "lstm",
             Self::Gru => "gru",
             Self::Rnn => "rnn",
+            Self::Mlp => "mlp",
+            Self::FullHistory => "full-history",
         }
     }
 
-    /// The recurrent cell, where it is a recurrent network.
-    pub fn cell(self) -> Option<CellKind> {
+    /// Which network, where it is one: it has a cell, a head and an optimizer.
+    pub fn network(self) -> Option<NetworkKind> {
         match self {
-            Self::Lstm => Some(CellKind::Lstm),
-            Self::Gru => Some(CellKind::Gru),
-            Self::Rnn => Some(CellKind::Rnn),
+            Self::Lstm => Some(NetworkKind::Lstm),
+            Self::Gru => Some(NetworkKind::Gru),
+            Self::Rnn => Some(NetworkKind::Rnn),
+            Self::Mlp => Some(NetworkKind::Mlp),
+            Self::FullHistory => Some(NetworkKind::FullHistory),
             Self::Persistence | Self::Ar => None,
         }
     }
@@ -66,22 +75,25 @@ impl ModelKind {
         match self {
             Self::Persistence => Ok(Box::new(Persistence::new(dims.clone()))),
             Self::Ar => Ok(Box::new(Autoregression::new(config.ar.clone(), dims.clone()))),
-            Self::Lstm => Ok(Box::new(network(CellKind::Lstm, config, dims, base_dir)?)),
-            Self::Gru => Ok(Box::new(network(CellKind::Gru, config, dims, base_dir)?)),
-            Self::Rnn => Ok(Box::new(network(CellKind::Rnn, config, dims, base_dir)?)),
+            Self::Lstm => Ok(Box::new(network(NetworkKind::Lstm, config, dims, base_dir)?)),
+            Self::Gru => Ok(Box::new(network(NetworkKind::Gru, config, dims, base_dir)?)),
+            Self::Rnn => Ok(Box::new(network(NetworkKind::Rnn, config, dims, base_dir)?)),
+            Self::Mlp => Ok(Box::new(network(NetworkKind::Mlp, config, dims, base_dir)?)),
+            Self::FullHistory => Ok(Box::new(network(NetworkKind::FullHistory, config, dims, base_dir)?)),
         }
     }
 }
 
-fn network(kind: CellKind, config: &ForecastConfig, dims: &Dims, base_dir: &Path) -> Result<Network, ModelError> {
+fn network(kind: NetworkKind, config: &ForecastConfig, dims: &Dims, base_dir: &Path) -> Result<Network, ModelError> {
     let model = &config.model;
-    let shape = CellShape { kind, inputs: dims.inputs, hidden: model.hidden };
+    let shape = model.cell_shape(kind, dims.inputs);
     let cell = match model.backend {
         BackendKind::Auto | BackendKind::Libtorch => Box::new(TorchCell::new(shape)?),
     };
     let learning = Learning {
         every: model.bptt.every,
-        window: model.bptt.window,
+        window: model.window(kind),
+        full_history: kind == NetworkKind::FullHistory,
         optimizer: model.optimizer.clone(),
         enabled: model.learn,
     };

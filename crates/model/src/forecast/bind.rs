@@ -10,7 +10,6 @@ use sluicegate_core::{
 use super::decode::Columns;
 use super::layout::{Column, Plan};
 use super::operator::ForecastOperator;
-use crate::cell::CellShape;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
 use crate::predictor::Predictor;
@@ -139,8 +138,8 @@ impl OperatorFactory for Factory {
 
     /// Of the network; controls compute alike on every machine that keeps to IEEE 754.
     fn arithmetic(&self) -> Option<String> {
-        let kind = self.config.model.kind.cell()?;
-        let shape = CellShape { kind, inputs: self.dims().inputs, hidden: self.config.model.hidden };
+        let model = &self.config.model;
+        let shape = model.cell_shape(model.kind.network()?, self.dims().inputs);
         // Where the backend fails, building the operator fails with the reason.
         crate::arithmetic::of_libtorch(shape).ok()
     }

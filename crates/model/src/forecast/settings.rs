@@ -34,14 +34,15 @@ impl Settings {
             ("mixture", config.mixture.as_ref().map_or("none".to_owned(), |mixture| format!("{:?}", mixture.rates))),
             ("model.kind", model.kind.as_str().to_owned()),
         ];
-        if model.kind.cell().is_some() {
+        let networks = config.networks();
+        if !networks.is_empty() {
             values.extend([
                 ("model.hidden", model.hidden.to_string()),
                 ("model.head", format!("{:?}", model.head)),
                 ("model.bptt.every", model.bptt.every.to_string()),
-                ("model.bptt.window", model.bptt.window.to_string()),
                 ("model.optimizer.kind", format!("{:?}", model.optimizer.kind)),
             ]);
+            values.extend(model.cell_settings(&networks));
         }
         Self { values, update_rows: model.update_rows(), update_rows_given: model.update_every.is_some() }
     }

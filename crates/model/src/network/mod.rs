@@ -5,8 +5,10 @@
 //! a window falls due: the inputs of the last k2 complete steps, the state that was stored before the first of them, and a
 //! loss on the last k1 of them, so that each label is learned from once and gradients flow back through k2 steps
 //! (Williams & Peng 1990, BPTT(h; h′)). A key's first windows are shorter. Due windows are copied aside at once; they wait for
-//! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters.
+//! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters, but
+//! where the network conditions on a key's full [`history`].
 
+mod history;
 mod learner;
 mod memory;
 mod pending;
@@ -24,6 +26,7 @@ use crate::parameters::{Layout, ParameterSpec};
 use crate::predictor::Predictor;
 use crate::random::Random;
 use crate::wave::{Dims, Wave};
+use history::History;
 use learner::Learner;
 use memory::Memory;
 use pending::Pending;
@@ -39,6 +42,8 @@ pub struct Learning {
     pub optimizer: OptimizerConfig,
     /// Whether it learns at all.
     pub enabled: bool,
+    /// Whether the state of a key is computed anew, from its last `window` events, whenever the parameters have changed.
+    pub full_history: bool,
 }
 
 /// See the [module](self).
@@ -58,6 +63,7 @@ pub struct Network {
     learner: Learner,
     memory: Memory,
     pending: Pending,
+    history: Option<History>,
     states_reset: u64,
     /// Scratch of a wave.
     wave_states: Vec<f32>,
@@ -107,6 +113,7 @@ impl Network {
         let mut network = Self {
             memory: Memory::new(&dims, shape, &learning),
             pending: Pending::new(shape, dims.outputs(), &learning),
+            history: learning.full_history.then(|| History::new(shape.state_len(), &learning)),
             learner: Learner::new(&values, optimizer.as_ref()),
             schedule: learning.optimizer.schedule(),
             dims,
@@ -160,6 +167,7 @@ impl Network {
     fn load(&mut self) -> Result<(), ModelError> {
         self.cell.load(&self.values[..self.places.cell])?;
         self.head.load(&self.values[self.places.bias..]);
+        self.history.iter_mut().for_each(History::parameters_changed);
         Ok(())
     }
 
@@ -177,6 +185,7 @@ fn restored_count(name: &str, count: i64) -> Result<u64, ModelError> {
 impl Predictor for Network {
     fn reserve(&mut self, slots: usize) {
         self.memory.reserve(slots);
+        self.history.iter_mut().for_each(|history| history.reserve(slots));
     }
 
     fn observe(&mut self, wave: &Wave) -> Result<(), ModelError> {
@@ -185,8 +194,10 @@ impl Predictor for Network {
             let event = wave.events[index];
             let differences = &wave.difference[index * outputs..][..outputs];
             self.memory.label(*slot, event, differences, &self.dims);
-            if self.falls_due(event) {
-                self.pending.push(wave.rows[index], *slot, self.complete(event), &self.memory);
+            let begin = self.history.as_ref().map_or(0, |history| history.begin(*slot));
+            let complete = self.complete(event);
+            if self.falls_due(event) && begin < complete {
+                self.pending.push(wave.rows[index], *slot, begin, complete, &self.memory);
             }
         }
         Ok(())
@@ -208,7 +219,7 @@ impl Predictor for Network {
 
     fn forecast(&mut self, wave: &Wave, out: &mut [Option<Distribution>]) -> Result<(), ModelError> {
         let (inputs, outputs, targets) = (self.dims.inputs, self.dims.outputs(), self.dims.targets);
-        let (state_len, hidden) = (self.shape.state_len(), self.shape.hidden);
+        let (state_len, output) = (self.shape.state_len(), self.shape.output());
         let mut states = std::mem::take(&mut self.wave_states);
         states.clear();
         for (index, slot) in wave.slots.iter().enumerate() {
@@ -217,17 +228,21 @@ impl Predictor for Network {
             self.memory.store(*slot, wave.events[index], input, scales);
             states.extend_from_slice(self.memory.state(*slot));
         }
-        self.cell.step(&wave.inputs, &mut states)?;
+        match &mut self.history {
+            Some(history) => history.step(self.cell.as_mut(), &self.memory, wave, &mut states)?,
+            None => self.cell.step(&wave.inputs, &mut states)?,
+        }
         let mut raw = vec![0.0; self.linear.outputs];
         for (index, slot) in wave.slots.iter().enumerate() {
             let state = &mut states[index * state_len..][..state_len];
             if !state.iter().all(|value| value.is_finite()) {
                 state.fill(0.0);
                 self.states_reset += 1;
+                self.history.iter_mut().for_each(|history| history.reset(*slot));
             }
             self.memory.set_state(*slot, state);
             let Parts { weight, bias, .. } = self.parts();
-            self.linear.forward(weight, bias, &state[..hidden], &mut raw);
+            self.linear.forward(weight, bias, &state[output.clone()], &mut raw);
             for ((k, (target, _)), out) in self.dims.pairs().enumerate().zip(&mut out[index * outputs..]) {
                 let (level, scale) = (wave.level[index * targets + target], wave.scale[index * outputs + k]);
                 *out = self.head.distribution(&raw, k, level, scale);
@@ -239,17 +254,22 @@ impl Predictor for Network {
 
     fn forget(&mut self, slot: usize) {
         self.memory.forget(slot);
+        self.history.iter_mut().for_each(|history| history.forget(slot));
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {
-        vec![
+        let mut counters = vec![
             ("forecast_updates", self.learner.steps),
             ("forecast_windows", self.learner.windows),
             ("forecast_windows_dropped", self.learner.windows_dropped),
             ("forecast_updates_skipped", self.learner.skipped),
             ("forecast_rollbacks", self.learner.rollbacks),
             ("forecast_states_reset", self.states_reset),
-        ]
+        ];
+        if let Some(history) = &self.history {
+            counters.push(("forecast_steps_recomputed", history.steps));
+        }
+        counters
     }
 
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
@@ -258,6 +278,9 @@ impl Predictor for Network {
         to.scope("learner", |to| self.learner.snapshot(&self.layout, to))?;
         to.scope("memory", |to| self.memory.snapshot(slots, to))?;
         to.scope("pending", |to| self.pending.snapshot(slots, &self.memory, to))?;
+        if let Some(history) = &self.history {
+            to.scope("history", |to| history.snapshot(slots, to))?;
+        }
         Ok(to.i64("states_reset", &[1], &[self.states_reset as i64])?)
     }
 
@@ -268,6 +291,11 @@ impl Predictor for Network {
         self.memory.restore(keys, &from.scope("memory"))?;
         self.pending.restore(keys, &self.memory, &from.scope("pending"))?;
         self.states_reset = restored_count("states_reset", from.i64("states_reset", &[1])?[0])?;
-        self.load()
+        self.load()?;
+        // Loading the parameters is no change of them.
+        match &mut self.history {
+            Some(history) => history.restore(keys, &from.scope("history")),
+            None => Ok(()),
+        }
     }
 }
