@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
+use crate::cell::{GruVariant, NetworkKind, RecurrentKind};
 use crate::control::{AutoregressionConfig, EwmaConfig, GarchConfig, PersistenceConfig, SeasonalConfig};
 use crate::family::ModelKind;
 use crate::feature::FeatureConfig;
@@ -27,7 +28,7 @@ const WINDOW_MAX: usize = 10_000;
 /// model.
 ///
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
-/// (a target at a horizon), M models, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden for an
+/// (a target at a horizon), M models, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden · layers for an
 /// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts, and
 /// 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar columns. At the defaults with one target: some 3.5 kB. `seasonal`
 /// adds 8T · period, `garch` 8T · window (32 kB per target at its default), and each control 8hK for points that wait.
@@ -113,8 +114,19 @@ fn default_controls() -> Vec<ModelKind> {
 pub struct ModelConfig {
     /// Which member of the family.
     pub kind: ModelKind,
-    /// Hidden units.
+    /// Hidden units, of each layer.
     pub hidden: usize,
+    /// Recurrent cells one over the other, each fed by the one below.
+    pub layers: usize,
+    /// Where a `gru` has its reset gate. By default "reset-after", which is PyTorch's; "reset-before" is that of the papers.
+    pub variant: Option<GruVariant>,
+    /// How many events an `mlp` sees, the newest included. By default 8. Events before a key's first count as zeros.
+    pub lags: Option<usize>,
+    /// The cell of a `full-history`. By default "lstm".
+    pub cell: Option<RecurrentKind>,
+    /// How many events of a key a `full-history` goes back, at most. By default 256. Beyond them it starts from the state that was
+    /// stored when the first of them was seen. All of them are worked on again at every event of the key that follows an update.
+    pub history_max: Option<usize>,
     /// The distribution of the next event.
     pub head: HeadKind,
     /// Truncated back-propagation through time.
@@ -142,6 +154,11 @@ impl Default for ModelConfig {
         Self {
             kind: ModelKind::Lstm,
             hidden: 32,
+            layers: 1,
+            variant: None,
+            lags: None,
+            cell: None,
+            history_max: None,
             head: HeadKind::StudentT,
             bptt: BpttConfig::default(),
             update_every: None,
@@ -205,13 +222,36 @@ impl MixtureConfig {
 pub struct BpttConfig {
     /// k1: events of a key from one training window to the next.
     pub every: usize,
-    /// k2: events that the gradient flows back through; a multiple of `every`.
-    pub window: usize,
+    /// k2: events that the gradient flows back through; a multiple of `every`. By default 8. For recurrent networks but
+    /// `full-history`, whose gradients flow through its whole past.
+    pub window: Option<usize>,
+}
+
+impl BpttConfig {
+    /// k2 of a network whose gradients are truncated.
+    pub(crate) fn window_or_default(&self) -> usize {
+        const WINDOW_DEFAULT: usize = 8;
+        self.window.unwrap_or(WINDOW_DEFAULT)
+    }
+
+    pub(crate) fn validate_window(&self) -> Result<(), ConfigError> {
+        let (every, window) = (self.every, self.window_or_default());
+        if !(1..=WINDOW_MAX).contains(&window) {
+            return Err(ConfigError::new("bptt.window", format!("must be from 1 to {WINDOW_MAX}, not {window}")));
+        }
+        if every > window || window % every != 0 {
+            let next = window.next_multiple_of(every);
+            let message = format!("must be a multiple of bptt.every, which is {every}; it is {window}");
+            return Err(ConfigError::new("bptt.window", message)
+                .help(format!("write window = {next}, so that every label is learned from once")));
+        }
+        Ok(())
+    }
 }
 
 impl Default for BpttConfig {
     fn default() -> Self {
-        Self { every: 1, window: 8 }
+        Self { every: 1, window: None }
     }
 }
 
@@ -402,12 +442,19 @@ impl ForecastConfig {
         self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
         if let Some(mixture) = &self.mixture {
             mixture.validate().map_err(|error| error.within("mixture"))?;
-            if self.model.kind.cell().is_none() {
+            if self.model.kind.network().is_none() {
                 let message = format!("mixes networks at several rates, and `{}` is none", self.model.kind.as_str());
                 return Err(ConfigError::new("mixture", message).help("set model.kind to lstm or gru, or leave it out"));
             }
         }
-        self.model.validate().map_err(|error| error.within("model"))
+        let networks = self.networks();
+        let model = self.model.validate().and_then(|()| self.model.validate_cell(&networks));
+        model.map_err(|error| error.within("model"))
+    }
+
+    /// The networks among the model and the controls.
+    pub(crate) fn networks(&self) -> Vec<NetworkKind> {
+        std::iter::once(&self.model.kind).chain(&self.controls).filter_map(|kind| kind.network()).collect()
     }
 }
 
@@ -510,20 +557,8 @@ impl ModelConfig {
         if !(1..=HIDDEN_MAX).contains(&self.hidden) {
             return fail("hidden", format!("must be from 1 to {HIDDEN_MAX}, not {}", self.hidden));
         }
-        let BpttConfig { every, window } = self.bptt;
-        if every == 0 {
+        if self.bptt.every == 0 {
             return fail("bptt.every", "must be at least 1".into());
-        }
-        if !(1..=WINDOW_MAX).contains(&window) {
-            return fail("bptt.window", format!("must be from 1 to {WINDOW_MAX}, not {window}"));
-        }
-        if every > window || window % every != 0 {
-            let next = window.next_multiple_of(every);
-            return Err(ConfigError::new(
-                "bptt.window",
-                format!("must be a multiple of bptt.every, which is {every}; it is {window}"),
-            )
-            .help(format!("write window = {next}, so that every label is learned from once")));
         }
         if self.update_every == Some(0) {
             return fail("update_every", "must be at least 1".into());
@@ -560,7 +595,7 @@ mod tests {
         assert_eq!(refused(|c| c.targets.push("y".into())), "targets");
         assert_eq!(refused(|c| c.horizons = vec![0]), "horizons");
         assert_eq!(refused(|c| c.interval = Some("often".into())), "interval");
-        assert_eq!(refused(|c| c.model.bptt.window = 0), "model.bptt.window");
+        assert_eq!(refused(|c| c.model.bptt.window = Some(0)), "model.bptt.window");
         assert_eq!(refused(|c| c.model.bptt.every = 0), "model.bptt.every");
         assert_eq!(refused(|c| c.model.bptt.every = 9), "model.bptt.window");
         assert_eq!(refused(|c| c.model.bptt.every = 3), "model.bptt.window");
@@ -595,7 +630,7 @@ mod tests {
     #[test]
     fn the_update_span_grows_with_the_expected_keys() {
         let rows = |expected_keys, every| {
-            let bptt = BpttConfig { every, window: every };
+            let bptt = BpttConfig { every, window: Some(every) };
             ModelConfig { expected_keys, bptt, ..ModelConfig::default() }.update_rows()
         };
         assert_eq!((rows(1, 1), rows(63, 1), rows(256, 16), rows(10_000, 1)), (1, 1, 64, 156));

@@ -28,6 +28,9 @@ pub enum ModelError {
     /// A model of numbers was asked for classes.
     #[error("`{}` is a model of numbers, and the targets are classes; there are persistence, seasonal, markov, ar and the networks", .0.as_str())]
     NotOfClasses(crate::family::ModelKind),
+    /// A model without a cell was to be built as a network.
+    #[error("`{}` is no network", .0.as_str())]
+    NoNetwork(crate::family::ModelKind),
     /// A head was asked to forecast what it is not made for.
     #[error("the head {head:?} does not forecast {what}; set `model.head` to one that does")]
     Head {

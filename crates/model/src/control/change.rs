@@ -57,7 +57,7 @@ mod tests {
 
     /// Changes of the levels seen at the events of one key, with the difference over two events beside each.
     fn changes(events: &[(f64, f64)]) -> Vec<Option<f64>> {
-        let mut changes = Changes::new(&Dims { targets: 1, horizons: vec![2], inputs: 2, calendar: 0 });
+        let mut changes = Changes::new(&Dims { targets: 1, horizons: vec![2], inputs: 2, ..Dims::default() });
         changes.reserve(1);
         let wave = |(level, difference): &(f64, f64)| Wave {
             slots: vec![0],

@@ -9,8 +9,8 @@
 //! | [`Garch`] | the last value, or a drift from it | GARCH(1,1) variance of changes |
 
 mod autoregression;
-pub mod classes;
 mod change;
+pub mod classes;
 mod ewma;
 mod garch;
 mod markov;

@@ -9,7 +9,7 @@ use crate::wave::{Dims, Wave};
 
 /// Widths for one target.
 pub(super) fn dims(horizons: &[usize]) -> Dims {
-    Dims { targets: 1, horizons: horizons.to_vec(), inputs: 2, calendar: 0 }
+    Dims { targets: 1, horizons: horizons.to_vec(), inputs: 2, ..Dims::default() }
 }
 
 /// What a control says after each value of one key, for every horizon. NaN is missing.

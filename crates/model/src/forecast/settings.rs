@@ -52,14 +52,15 @@ impl Settings {
         if config.runs(ModelKind::Garch) {
             values.push(("garch.window", config.garch.window.to_string()));
         }
-        if model.kind.cell().is_some() {
+        let networks = config.networks();
+        if !networks.is_empty() {
             values.extend([
                 ("model.hidden", model.hidden.to_string()),
                 ("model.head", format!("{:?}", model.head)),
                 ("model.bptt.every", model.bptt.every.to_string()),
-                ("model.bptt.window", model.bptt.window.to_string()),
                 ("model.optimizer.kind", format!("{:?}", model.optimizer.kind)),
             ]);
+            values.extend(model.cell_settings(&networks));
         }
         Self { values, update_rows: model.update_rows(), update_rows_given: model.update_every.is_some() }
     }
