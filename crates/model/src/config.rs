@@ -6,7 +6,7 @@ use sluicegate_core::ConfigError;
 
 use crate::control::AutoregressionConfig;
 use crate::family::ModelKind;
-use crate::feature::FeatureConfig;
+use crate::feature::{FeatureConfig, TransformConfig, VALUE_MAX};
 use crate::forecast::Column;
 use crate::head::HeadKind;
 use crate::optimizer::OptimizerConfig;
@@ -25,13 +25,17 @@ const WINDOW_MAX: usize = 10_000;
 ///
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
 /// (a target at a horizon), M models, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden for an
-/// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts, and
-/// 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar columns. At the defaults with one target: some 3.5 kB.
+/// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts,
+/// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
+/// columns. At the defaults with one target: some 3.5 kB.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
     /// The numeric columns to forecast.
     pub targets: Vec<String>,
+    /// A function through which the targets are seen, such as the logarithm of prices. By default they are as they come.
+    #[serde(default)]
+    pub transform: Option<TransformConfig>,
     /// How many events of the same key ahead to forecast.
     #[serde(default = "default_horizons")]
     pub horizons: Vec<usize>,
@@ -231,21 +235,40 @@ pub struct ScoresConfig {
 }
 
 /// What to do with values that cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BadValuesConfig {
-    /// A target that is NaN, infinite or beyond ±1e100.
+    /// A target that is NaN, infinite, beyond the limit, or without a value under `transform`.
     pub target: OnBadValue,
     /// A target that is null.
     pub missing_target: OnBadValue,
-    /// An input column that is null, NaN, infinite or beyond ±1e100.
+    /// An input column that is null, NaN, infinite or beyond the limit.
     pub input: OnBadValue,
     /// An event time before that of an earlier event of the same key: `mask` or `fail`.
     pub time: OnBadValue,
+    /// Values beyond plus or minus this are none: the running scales of a key take thousands of events to forget one that is
+    /// larger than the rest by many powers of ten. At most 1e100, which is the default.
+    pub limit: f64,
+}
+
+impl Default for BadValuesConfig {
+    fn default() -> Self {
+        Self {
+            target: OnBadValue::default(),
+            missing_target: OnBadValue::default(),
+            input: OnBadValue::default(),
+            time: OnBadValue::default(),
+            limit: VALUE_MAX,
+        }
+    }
 }
 
 impl BadValuesConfig {
     fn validate(&self) -> Result<(), ConfigError> {
+        if !(self.limit > 0.0 && self.limit <= VALUE_MAX) {
+            let message = format!("must be above 0 and at most {VALUE_MAX:e}, not {}", self.limit);
+            return Err(ConfigError::new("limit", message));
+        }
         match self.time {
             OnBadValue::Mask | OnBadValue::Fail => Ok(()),
             OnBadValue::Carry | OnBadValue::DeadLetter => Err(ConfigError::new(
@@ -282,6 +305,7 @@ impl ForecastConfig {
     pub fn new(targets: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             targets: targets.into_iter().map(Into::into).collect(),
+            transform: None,
             horizons: default_horizons(),
             key: None,
             time: None,
@@ -310,8 +334,10 @@ impl ForecastConfig {
             return fail("targets", "names no column to forecast".into());
         }
         no_repeats("targets", &self.targets)?;
-        no_repeats("features.inputs", &self.features.inputs)?;
-        no_repeats("features.calendar", &self.features.calendar.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>())?;
+        if let Some(transform) = &self.transform {
+            transform.validate(&self.targets).map_err(|error| error.within("transform"))?;
+        }
+        self.features.validate().map_err(|error| error.within("features"))?;
         no_repeats("controls", &self.controls.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>())?;
         if self.horizons.is_empty() || self.horizons.iter().any(|horizon| !(1..=HORIZON_MAX).contains(horizon)) {
             return fail("horizons", format!("must name at least one horizon, each from 1 to {HORIZON_MAX}"));
@@ -390,6 +416,7 @@ pub(crate) fn no_repeats<T: PartialEq + std::fmt::Display>(key: &str, values: &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feature::TransformKind;
 
     fn refused(change: impl Fn(&mut ForecastConfig)) -> String {
         let mut config = ForecastConfig::new(["y"]);
@@ -423,6 +450,13 @@ mod tests {
         };
         assert_eq!(refused(plain), "mixture");
         assert_eq!(refused(|c| c.max_keys = Some(0)), "max_keys");
+        assert_eq!(refused(|c| c.bad_values.limit = f64::INFINITY), "bad_values.limit");
+        assert_eq!(refused(|c| c.bad_values.limit = f64::NAN), "bad_values.limit");
+        assert_eq!(refused(|c| c.features.lags = vec![0]), "features.lags");
+        assert_eq!(
+            refused(|c| c.transform = Some(TransformConfig { kind: TransformKind::Log, unit: -1.0, targets: None })),
+            "transform.unit"
+        );
         assert_eq!(refused(|c| c.controls = vec![ModelKind::Ar, ModelKind::Ar]), "controls");
         assert_eq!(refused(|c| c.scores.to = Some(0)), "scores.to");
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use sluicegate_core::{Metrics, SnapshotReader};
-use sluicegate_model::feature::CalendarFeature;
+use sluicegate_model::feature::{CalendarFeature, TransformConfig, TransformKind};
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
 use sluicegate_model::{BpttConfig, ForecastConfig, LayoutKind, MixtureConfig, ModelKind};
@@ -224,9 +224,14 @@ fn a_snapshot_of_other_settings_is_refused_by_the_name_of_the_setting() {
     let snapshot = suite(&config(&spec), &spec).snapshot_after(100);
     let reader = SnapshotReader::parse(&snapshot).unwrap();
     type Change = fn(&mut ForecastConfig);
-    let cases: [(&str, Change); 10] = [
+    let cases: [(&str, Change); 13] = [
         ("targets", |c| c.targets.reverse()),
         ("horizons", |c| c.horizons = vec![2]),
+        ("transform", |c| {
+            c.transform = Some(TransformConfig { kind: TransformKind::Log, unit: 1.0, targets: None });
+        }),
+        ("features.lags", |c| c.features.lags = vec![3]),
+        ("features.elapsed", |c| c.features.elapsed = true),
         ("features.scale_ratio", |c| c.features.scale_ratio = true),
         ("features.calendar", |c| c.features.calendar = vec![CalendarFeature::Weekday]),
         ("interval", |c| c.interval = Some("1h".into())),

@@ -96,7 +96,7 @@ impl<D: Desk> ForecastOperator<D> {
             settings: Settings::of(config),
             rows: 0,
             keys,
-            features: Features::new(config.features.clone(), dims.clone(), interval),
+            features: Features::new(&config.features, &dims, interval),
             desk,
             models,
             dims,

@@ -24,8 +24,11 @@ impl Settings {
         let mut values = vec![
             ("targets", format!("{:?}", config.targets)),
             ("horizons", format!("{horizons:?}")),
+            ("transform", config.transform.as_ref().map_or("none".to_owned(), |transform| format!("{transform:?}"))),
             ("features.inputs", format!("{:?}", config.features.inputs)),
             ("features.calendar", format!("{:?}", config.features.calendar)),
+            ("features.lags", format!("{:?}", config.features.lags)),
+            ("features.elapsed", config.features.elapsed.to_string()),
             ("features.scale_ratio", config.features.scale_ratio.to_string()),
             ("features.missing_indicator", config.features.missing_indicator.to_string()),
             ("interval", format!("{:?}", config.interval)),
