@@ -13,7 +13,7 @@ use sluicegate_core::SnapshotWriter;
 use sluicegate_core::{Batch, Metrics, Offset, Offsets, Operator, Output, PartitionId, Roles, SnapshotReader};
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
-use sluicegate_model::{BpttConfig, ForecastConfig, ModelKind};
+use sluicegate_model::{BpttConfig, ForecastConfig, MixtureSetting, ModelKind};
 
 /// A row: key, microseconds since 1970, target, further column.
 type Row = (String, Option<i64>, Option<f64>, Option<f64>);
@@ -48,6 +48,7 @@ fn rows_of(key: &str, values: impl IntoIterator<Item = Option<f64>>) -> Vec<Row>
 
 fn config() -> ForecastConfig {
     let mut config = ForecastConfig::new(["y"]);
+    config.mixture = MixtureSetting::Off;
     config.model.hidden = 4;
     config
 }

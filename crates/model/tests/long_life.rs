@@ -12,12 +12,13 @@ use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use proptest::prelude::*;
 use sluicegate_core::{Batch, Metrics, Offsets, Operator, Output, Rejected, SnapshotReader, SnapshotWriter};
-use sluicegate_model::{ForecastConfig, OnBadValue};
+use sluicegate_model::{ForecastConfig, MixtureSetting, OnBadValue};
 use sluicegate_testkit::logs::LogSpec;
 use sluicegate_testkit::operator::Suite;
 
 fn config(spec: &LogSpec) -> ForecastConfig {
     let mut config = ForecastConfig::new(spec.target_names());
+    config.mixture = MixtureSetting::Off;
     config.features.inputs = spec.input_names();
     config.features.missing_indicator = true;
     config.model.hidden = 4;

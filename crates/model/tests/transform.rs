@@ -10,7 +10,7 @@ use arrow::array::AsArray as _;
 use arrow::datatypes::Float64Type;
 use sluicegate_core::{Batch, Metrics, Output};
 use sluicegate_model::feature::{TransformConfig, TransformKind};
-use sluicegate_model::{ForecastConfig, OnBadValue};
+use sluicegate_model::{ForecastConfig, MixtureSetting, OnBadValue};
 use sluicegate_testkit::logs::LogSpec;
 use sluicegate_testkit::operator::Suite;
 
@@ -22,6 +22,7 @@ fn spec() -> LogSpec {
 
 fn config() -> ForecastConfig {
     let mut config = ForecastConfig::new(spec().target_names());
+    config.mixture = MixtureSetting::Off;
     config.model.hidden = 4;
     config.transform =
         Some(TransformConfig { kind: TransformKind::Log, unit: UNIT, targets: Some(vec!["y0".to_owned()]) });

@@ -8,20 +8,15 @@ use sluicegate_core::{
 };
 
 use super::decode::Columns;
+use super::members::Lineup;
 use super::numbers::{Column, Numbers, Plan};
 use super::operator::ForecastOperator;
 use crate::cell::CellShape;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
+use crate::family::ModelKind;
 use crate::predictor::Predictor;
 use crate::wave::Dims;
-
-/// One line of an output: the mixture, or a model by its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
-    Mixture,
-    Model(usize),
-}
 
 /// A forecast operator's settings, checked against the columns it will get.
 pub(super) struct Factory {
@@ -33,13 +28,10 @@ pub(super) struct Factory {
 impl OperatorConfig for ForecastConfig {
     fn bind(self, input: &SchemaRef, pipeline: &PipelineContext) -> Result<Box<dyn OperatorFactory>, ConfigError> {
         self.validate()?;
-        if let Some(control) = self.controls.iter().find(|control| control.as_str() == pipeline.component) {
-            let name = control.as_str();
+        if let Some(name) = Lineup::of(&self).names().find(|name| *name == pipeline.component) {
             let message =
-                format!("the operator is called `{name}` like its control `{name}`, and rows say by name who forecast");
-            return Err(
-                ConfigError::new("controls", message).help("give the operator another name, or leave that control out")
-            );
+                format!("the operator is called `{name}` like a model beside it, and rows say by name who forecast");
+            return Err(ConfigError::new("controls", message).help("give the operator another name"));
         }
         if let Some(initial) = &self.model.initial {
             let file = pipeline.base_dir.join(initial);
@@ -67,61 +59,37 @@ impl Factory {
         }
     }
 
-    /// Rates of the copies of the network that are shown beside their mixture.
-    fn shown_members(&self) -> impl Iterator<Item = f64> + '_ {
-        self.config
-            .mixture
-            .iter()
-            .filter(|mixture| mixture.emit_members)
-            .flat_map(|mixture| mixture.rates.iter().copied())
-    }
-
-    /// The models in their initial state: the networks, then the controls.
-    pub(super) fn models(&self) -> Result<Vec<Box<dyn Predictor>>, ModelError> {
+    /// The models in their initial state, in the order of the lineup.
+    fn models(&self, lineup: &Lineup) -> Result<Vec<Box<dyn Predictor>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
-        let mut models = Vec::new();
-        match &config.mixture {
-            Some(mixture) => {
-                for rate in &mixture.rates {
-                    let mut member = config.clone();
-                    member.model.optimizer.rate = *rate;
-                    models.push(config.model.kind.build(&member, &dims, &self.base_dir)?);
-                }
+        let build = |(kind, rate): &(ModelKind, Option<f64>)| match rate {
+            Some(rate) => {
+                let mut member = config.clone();
+                member.model.optimizer.rate = *rate;
+                kind.build(&member, &dims, &self.base_dir)
             }
-            None => models.push(config.model.kind.build(config, &dims, &self.base_dir)?),
-        }
-        for kind in &config.controls {
-            models.push(kind.build(config, &dims, &self.base_dir)?);
-        }
-        Ok(models)
-    }
-
-    /// What is shown, in the order of the names in [`Factory::plan`].
-    pub(super) fn shown(&self) -> Vec<Shown> {
-        let networks = self.config.mixture.as_ref().map_or(1, |mixture| mixture.rates.len());
-        let controls = (networks..networks + self.config.controls.len()).map(Shown::Model);
-        let (product, members) = match &self.config.mixture {
-            Some(_) => (Shown::Mixture, self.shown_members().count()),
-            None => (Shown::Model(0), 0),
+            None => kind.build(config, &dims, &self.base_dir),
         };
-        std::iter::once(product).chain((0..members).map(Shown::Model)).chain(controls).collect()
+        lineup.models.iter().map(build).collect()
     }
 
     /// The layout, with the product called `product`.
-    pub(super) fn plan(&self, product: &str) -> Plan {
-        let mixed = self.config.mixture.is_some();
+    fn plan(&self, lineup: &Lineup, product: &str) -> Plan {
         let wanted = |column: &Column| {
             let asked = self.config.columns.as_ref().is_none_or(|columns| columns.contains(column));
-            asked && (mixed || *column != Column::Weight)
+            let is_there = match column {
+                Column::Weight => lineup.is_mixed(),
+                Column::Drift => self.config.drift.is_some(),
+                _ => true,
+            };
+            asked && is_there
         };
-        let members = self.shown_members().map(|rate| format!("{}@{rate}", self.config.model.kind.as_str()));
-        let controls = self.config.controls.iter().map(|kind| kind.as_str().to_owned());
         Plan {
             kind: self.config.layout,
             columns: Column::ALL.into_iter().filter(wanted).collect(),
             dims: self.dims(),
             targets: self.config.targets.clone(),
-            models: std::iter::once(product.to_owned()).chain(members).chain(controls).collect(),
+            models: std::iter::once(product).chain(lineup.names()).map(str::to_owned).collect(),
             timed: self.columns.is_timed(),
             keyed: self.columns.is_keyed(),
         }
@@ -131,7 +99,7 @@ impl Factory {
 impl OperatorFactory for Factory {
     fn output_schema(&self) -> SchemaRef {
         // Names of models are data in the long layout and the product's own is left out of the names of the wide one.
-        self.plan("").schema()
+        self.plan(&Lineup::of(&self.config), "").schema()
     }
 
     fn placement(&self) -> Placement {
@@ -147,9 +115,10 @@ impl OperatorFactory for Factory {
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {
-        let models = self.models()?;
-        let plan = self.plan(&shard.component);
-        let desk = Numbers::new(&self.config, &plan, models.len(), self.shown(), shard);
+        let lineup = Lineup::of(&self.config);
+        let models = self.models(&lineup)?;
+        let plan = self.plan(&lineup, &shard.component);
+        let desk = Numbers::new(&self.config, &plan, &lineup, shard);
         Ok(Box::new(ForecastOperator::new(self, models, desk, shard)))
     }
 }

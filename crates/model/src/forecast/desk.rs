@@ -8,6 +8,7 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use super::decode::Events;
 use super::stretch::Stretch;
 use crate::error::ModelError;
+use crate::wave::Wave;
 
 /// An event that is worked on.
 #[derive(Debug, Clone, Copy)]
@@ -59,15 +60,15 @@ pub(super) trait Desk: Send {
     /// Scores what was said earlier of the event.
     fn settle(&mut self, at: At);
 
-    /// Keeps what is said of the event's successors: `said[model][row * width ..]`.
-    fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], row: usize);
+    /// Keeps what is said of the event's successors: `said[model][row * width ..]`, `row` being the event's in the wave.
+    fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], wave: &Wave, row: usize);
 
     /// Ends the stretch, whose first row has this index among all of the shard: sums up its scores in the order of the log, so
     /// that the sums do not depend on how it was cut, and makes its table.
     fn close(&mut self, stretch: &Stretch, first_row: u64) -> Result<RecordBatch, ModelError>;
 
-    /// Publishes what is summed up.
-    fn publish(&self);
+    /// Publishes what is summed up of so many keys.
+    fn publish(&self, keys: usize);
 
     /// Writes the state; that of keys in the order of the given slots.
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError>;

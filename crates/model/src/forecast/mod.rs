@@ -7,6 +7,8 @@
 mod bind;
 mod decode;
 mod desk;
+mod drift;
+mod members;
 mod numbers;
 mod operator;
 mod reject;

@@ -34,7 +34,8 @@ impl Settings {
             ("interval", format!("{:?}", config.interval)),
             ("controls", format!("{:?}", config.controls)),
             ("ar.lags", format!("{:?}", config.ar.lags)),
-            ("mixture", config.mixture.as_ref().map_or("none".to_owned(), |mixture| format!("{:?}", mixture.rates))),
+            ("mixture", mixture(config)),
+            ("drift", config.drift.as_ref().map_or("none".to_owned(), |drift| format!("{drift:?}"))),
             ("model.kind", model.kind.as_str().to_owned()),
         ];
         if model.kind.cell().is_some() {
@@ -77,5 +78,17 @@ impl Settings {
                 .ok_or_else(|| ModelError::Restore("its update span is not at least one row".into()))?;
         }
         Ok(())
+    }
+}
+
+/// What a state holds of the mixture: whose weights, and of which networks. By default the rates follow `model.optimizer.rate`,
+/// which may change.
+fn mixture(config: &ForecastConfig) -> String {
+    match config.mixture.of(config.model.kind) {
+        Some(mixture) => {
+            let rates = mixture.rates.as_ref().map_or("by default".to_owned(), |rates| format!("{rates:?}"));
+            format!("rates {rates}, zero_mean {}", mixture.zero_mean)
+        }
+        None => "none".to_owned(),
     }
 }

@@ -1,5 +1,7 @@
 //! The product as a mixture of all models, with weights that follow the data.
 
+use std::ops::Range;
+
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_score::{Distribution, FixedShare, Mixture, Score};
 
@@ -18,6 +20,11 @@ pub(super) struct Wanted {
 /// Per key and output: one weight per expert, moved by fixed share when a label arrives.
 ///
 /// A forecast is scored by the weights it was issued with. An expert that had no forecast takes no part.
+///
+/// Against any expert the mean negative log-likelihood over n labels is worse by at most
+/// `ln(E)/n − (n − 1)/n · ln(1 − α)`. A label of horizon h comes h events after its forecast, so the weights that score it have
+/// not seen the h − 1 before: each of the h interleaved series of labels keeps that bound with its own n. Each
+/// [`restart`](Combination::restart) begins a series anew and adds at most `ln(E)/n`.
 pub(super) struct Combination {
     rule: FixedShare,
     wanted: Wanted,
@@ -27,6 +34,8 @@ pub(super) struct Combination {
     horizons: Vec<usize>,
     /// `[K, experts]`.
     weights: Slab<f64>,
+    /// `[K, experts]`: how much the weights of all keys together exceed even ones.
+    excess: Vec<f64>,
     /// `[h_max, K, experts]`: weights as issued, 0 for an expert that took no part; event i at i mod h_max.
     issued: Slab<f64>,
     scratch: Scratch,
@@ -67,6 +76,7 @@ impl Combination {
             past,
             horizons: dims.pairs().map(|(_, horizon)| horizon).collect(),
             weights: Slab::new(outputs * experts, 1.0 / experts as f64),
+            excess: vec![0.0; outputs * experts],
             issued: Slab::new(past * outputs * experts, 0.0),
             scratch: Scratch::default(),
         }
@@ -78,8 +88,27 @@ impl Combination {
     }
 
     pub(super) fn forget(&mut self, slot: usize) {
-        self.weights.clear(slot);
+        self.restart(slot, 0..self.outputs);
         self.issued.clear(slot);
+    }
+
+    /// Puts the weights of some outputs back to even, as if no label had come yet. What was issued before is scored as it was.
+    pub(super) fn restart(&mut self, slot: usize, outputs: Range<usize>) {
+        let (even, places) = (self.even(), outputs.start * self.experts..outputs.end * self.experts);
+        let weights = &mut self.weights.row_mut(slot)[places.clone()];
+        for (weight, excess) in weights.iter_mut().zip(&mut self.excess[places]) {
+            *excess -= *weight - even;
+            *weight = even;
+        }
+    }
+
+    /// `[K, experts]`: the weights as they are now, averaged over this many keys; NaN where there is none.
+    pub(super) fn mean_weights(&self, keys: usize) -> impl Iterator<Item = f64> + '_ {
+        self.excess.iter().map(move |excess| if keys == 0 { f64::NAN } else { self.even() + excess / keys as f64 })
+    }
+
+    fn even(&self) -> f64 {
+        1.0 / self.experts as f64
     }
 
     fn issued_at(&self, event: u64, k: usize) -> usize {
@@ -111,7 +140,10 @@ impl Combination {
         self.scratch.densities.clear();
         self.scratch.densities.extend(due.iter().map(density));
         let weights = &mut self.weights.row_mut(slot)[k * self.experts..][..self.experts];
+        let excess = &mut self.excess[k * self.experts..][..self.experts];
+        excess.iter_mut().zip(&*weights).for_each(|(excess, weight)| *excess -= weight);
         self.rule.update(weights, &self.scratch.densities);
+        excess.iter_mut().zip(&*weights).for_each(|(excess, weight)| *excess += weight);
         Some((mean, score))
     }
 
@@ -159,6 +191,11 @@ impl Combination {
                 return Err(ModelError::Restore("a weight of the mixture is not from 0 to 1".into()));
             }
             slab.fill(&values, |weight| weight);
+        }
+        let even = self.even();
+        self.excess.fill(0.0);
+        for slot in 0..keys {
+            self.excess.iter_mut().zip(self.weights.row(slot)).for_each(|(excess, weight)| *excess += weight - even);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use sluicegate_score::LEVELS;
 
 use super::{Column, Layout, Plan, arrays, dictionary};
 use crate::error::ModelError;
-use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued};
+use crate::forecast::numbers::issue::{FAMILIES, Issued, Outcome};
 use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
@@ -19,8 +19,7 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
         Field::new("model", dictionary(), false),
     ];
     for column in &plan.columns {
-        let data_type = if *column == Column::Family { dictionary() } else { DataType::Float64 };
-        fields.extend(column.names().into_iter().map(|name| Field::new(name, data_type.clone(), true)));
+        fields.extend(column.names().into_iter().map(|name| Field::new(name, column.data_type(), true)));
     }
     fields
 }
@@ -61,7 +60,8 @@ impl Layout for Long {
         self.plan.dims.outputs() * self.plan.models.len()
     }
 
-    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError> {
+    fn table(&self, stretch: &Stretch, outcome: Outcome<'_>) -> Result<RecordBatch, ModelError> {
+        let Outcome { observed, alarms, cells } = outcome;
         let (events, rows) = (stretch.offsets.len(), cells.len());
         let mut columns = arrays::identity(stretch, self.partition.as_str(), self.rows_per_event())?;
         columns.extend(self.identity(events)?);
@@ -97,8 +97,9 @@ impl Layout for Long {
                     Column::Crps => cell.score.crps,
                     Column::Pit => cell.score.pit,
                     Column::Weight => cell.weight,
+                    Column::Drift => f64::NAN,
                 };
-                if *column != Column::Family {
+                if column.data_type() == DataType::Float64 {
                     numbers[place].push(value);
                 }
                 place += 1;
@@ -110,6 +111,7 @@ impl Layout for Long {
                 let values = numbers.next().unwrap_or_default();
                 columns.push(match column {
                     Column::Family => arrays::texts(std::mem::take(&mut families), &FAMILIES)?,
+                    Column::Drift => arrays::flags((0..rows).map(|row| alarms[row / per_target]).collect()),
                     _ => arrays::numbers(values),
                 });
             }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sluicegate_core::{PartitionId, Roles};
 use sluicegate_score::LEVELS;
 
-use super::issue::Cell;
+use super::issue::Outcome;
 use crate::config::LayoutKind;
 use crate::error::ModelError;
 use crate::forecast::stretch::Stretch;
@@ -45,11 +45,13 @@ pub enum Column {
     Pit,
     /// The model's weight in the mixture, where the product is one; null for the mixture itself.
     Weight,
+    /// Whether this event's value made an alarm: the operator's forecasts of this target have got worse. Where `drift` is set.
+    Drift,
 }
 
 impl Column {
     /// All of them, in the order they are emitted.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Family,
         Self::Mean,
         Self::Scale,
@@ -61,6 +63,7 @@ impl Column {
         Self::Crps,
         Self::Pit,
         Self::Weight,
+        Self::Drift,
     ];
 
     fn as_str(self) -> &'static str {
@@ -76,6 +79,20 @@ impl Column {
             Self::Crps => "crps",
             Self::Pit => "pit",
             Self::Weight => "weight",
+            Self::Drift => "drift",
+        }
+    }
+
+    /// Whether it says something of a target at an event, whoever forecast it.
+    fn is_of_target(self) -> bool {
+        matches!(self, Self::Observed | Self::Drift)
+    }
+
+    fn data_type(self) -> DataType {
+        match self {
+            Self::Family => dictionary(),
+            Self::Drift => DataType::Boolean,
+            _ => DataType::Float64,
         }
     }
 
@@ -126,7 +143,7 @@ impl Plan {
     }
 
     /// Something that turns runs of events of one partition into tables.
-    pub(in crate::forecast) fn build(&self, partition: &PartitionId) -> Box<dyn Layout> {
+    pub(super) fn build(&self, partition: &PartitionId) -> Box<dyn Layout> {
         match self.kind {
             LayoutKind::Long => Box::new(Long::new(self.clone(), partition)),
             LayoutKind::Wide => Box::new(Wide::new(self.clone(), partition)),
@@ -136,8 +153,8 @@ impl Plan {
 
 /// Turns runs of events of one partition into tables.
 pub(super) trait Layout: Send {
-    /// The table of a stretch, with its `observed` values `[events, targets]` and its `cells` `[events, K, shown]`.
-    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError>;
+    /// The table of a stretch and of what became of it.
+    fn table(&self, stretch: &Stretch, outcome: Outcome<'_>) -> Result<RecordBatch, ModelError>;
 
     /// Rows per event.
     fn rows_per_event(&self) -> usize;

@@ -1,12 +1,20 @@
 //! The settings of a forecast operator: the table `[operator.NAME]` with `type = "forecast"`.
 
+mod bad_values;
+mod drift;
+mod mixture;
+
+pub use bad_values::{BadValuesConfig, OnBadValue};
+pub use drift::DriftConfig;
+pub use mixture::{MixtureConfig, MixtureSetting};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
 use crate::control::AutoregressionConfig;
 use crate::family::ModelKind;
-use crate::feature::{FeatureConfig, TransformConfig, VALUE_MAX};
+use crate::feature::{FeatureConfig, TransformConfig};
 use crate::forecast::Column;
 use crate::head::HeadKind;
 use crate::optimizer::OptimizerConfig;
@@ -24,7 +32,7 @@ const WINDOW_MAX: usize = 10_000;
 /// model.
 ///
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
-/// (a target at a horizon), M models, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden for an
+/// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden for an
 /// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts,
 /// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
 /// columns. At the defaults with one target: some 3.5 kB.
@@ -51,13 +59,16 @@ pub struct ForecastConfig {
     /// What the network sees beside the targets' own past.
     #[serde(default)]
     pub features: FeatureConfig,
-    /// The model whose forecasts the operator stands for.
+    /// The model, and how it learns.
     #[serde(default)]
     pub model: ModelConfig,
-    /// Makes the operator stand for a mixture of the model, at several rates, and the controls. By default it stands for the
-    /// model alone.
+    /// Whether the operator's forecast is a mixture of the model, where that is a network at several rates, and the controls:
+    /// `true`, `false`, or how it is mixed. By default it is one where the model is a network.
     #[serde(default)]
-    pub mixture: Option<MixtureConfig>,
+    pub mixture: MixtureSetting,
+    /// Watches whether the operator's forecasts get worse, per key and target. By default nobody does.
+    #[serde(default)]
+    pub drift: Option<DriftConfig>,
     /// Models that run beside it, on the same events.
     #[serde(default = "default_controls")]
     pub controls: Vec<ModelKind>,
@@ -150,40 +161,6 @@ impl ModelConfig {
     }
 }
 
-/// A mixture of models by fixed share on log loss: hardly ever worse than its best member, per key, target and horizon.
-///
-/// Its members are a copy of `model` for each rate, and all controls. See `sluicegate_score::FixedShare` for the rule and its
-/// bound.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct MixtureConfig {
-    /// First step sizes of the copies of the network, in place of `model.optimizer.rate`.
-    pub rates: Vec<f64>,
-    /// The share of all weight that is dealt out evenly with every value: how fast a change of the best member is followed.
-    pub share: f64,
-    /// Whether the forecasts of the copies are emitted too, as `lstm@0.003`. The controls' always are.
-    pub emit_members: bool,
-}
-
-impl Default for MixtureConfig {
-    fn default() -> Self {
-        Self { rates: vec![1e-3, 3e-3, 1e-2], share: 0.01, emit_members: false }
-    }
-}
-
-impl MixtureConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        if self.rates.is_empty() || !self.rates.iter().all(|rate| rate.is_finite() && *rate > 0.0) {
-            return Err(ConfigError::new("rates", "must name at least one rate, each above 0"));
-        }
-        no_repeats("rates", &self.rates)?;
-        if sluicegate_score::FixedShare::new(self.share).is_none() {
-            return Err(ConfigError::new("share", format!("must be from 0 to below 1, not {}", self.share)));
-        }
-        Ok(())
-    }
-}
-
 /// How far back a gradient flows, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -234,72 +211,6 @@ pub struct ScoresConfig {
     pub to: Option<u64>,
 }
 
-/// What to do with values that cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BadValuesConfig {
-    /// A target that is NaN, infinite, beyond the limit, or without a value under `transform`.
-    pub target: OnBadValue,
-    /// A target that is null.
-    pub missing_target: OnBadValue,
-    /// An input column that is null, NaN, infinite or beyond the limit.
-    pub input: OnBadValue,
-    /// An event time before that of an earlier event of the same key: `mask` or `fail`.
-    pub time: OnBadValue,
-    /// Values beyond plus or minus this are none: the running scales of a key take thousands of events to forget one that is
-    /// larger than the rest by many powers of ten. At most 1e100, which is the default.
-    pub limit: f64,
-}
-
-impl Default for BadValuesConfig {
-    fn default() -> Self {
-        Self {
-            target: OnBadValue::default(),
-            missing_target: OnBadValue::default(),
-            input: OnBadValue::default(),
-            time: OnBadValue::default(),
-            limit: VALUE_MAX,
-        }
-    }
-}
-
-impl BadValuesConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        if !(self.limit > 0.0 && self.limit <= VALUE_MAX) {
-            let message = format!("must be above 0 and at most {VALUE_MAX:e}, not {}", self.limit);
-            return Err(ConfigError::new("limit", message));
-        }
-        match self.time {
-            OnBadValue::Mask | OnBadValue::Fail => Ok(()),
-            OnBadValue::Carry | OnBadValue::DeadLetter => Err(ConfigError::new(
-                "time",
-                "the order of events is that of their offsets, so a time cannot be replaced, nor its event be taken out",
-            )
-            .help("write \"mask\" to go on and count it, or \"fail\" to stop at it")),
-        }
-    }
-
-    /// Whether rows may be taken out.
-    pub(crate) fn rejects(&self) -> bool {
-        [self.target, self.missing_target, self.input].contains(&OnBadValue::DeadLetter)
-    }
-}
-
-/// What to do with one kind of value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnBadValue {
-    /// Take the value as missing (a time: keep the order of offsets), and count it.
-    #[default]
-    Mask,
-    /// Take the last value of the same key in its place, and count it. Where there is none yet, take it as missing.
-    Carry,
-    /// Send the row to the dead letters. It leaves no trace in any state, and has no forecast.
-    DeadLetter,
-    /// Stop at it.
-    Fail,
-}
-
 impl ForecastConfig {
     /// Settings that forecast the given columns, all else by default.
     pub fn new(targets: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -312,7 +223,8 @@ impl ForecastConfig {
             interval: None,
             features: FeatureConfig::default(),
             model: ModelConfig::default(),
-            mixture: None,
+            mixture: MixtureSetting::default(),
+            drift: None,
             controls: default_controls(),
             ar: AutoregressionConfig::default(),
             layout: LayoutKind::default(),
@@ -363,12 +275,11 @@ impl ForecastConfig {
         }
         self.ar.validate().map_err(|error| error.within("ar"))?;
         self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
-        if let Some(mixture) = &self.mixture {
+        if let MixtureSetting::On(mixture) = &self.mixture {
             mixture.validate().map_err(|error| error.within("mixture"))?;
-            if self.model.kind.cell().is_none() {
-                let message = format!("mixes networks at several rates, and `{}` is none", self.model.kind.as_str());
-                return Err(ConfigError::new("mixture", message).help("set model.kind to lstm or gru, or leave it out"));
-            }
+        }
+        if let Some(drift) = &self.drift {
+            drift.validate().map_err(|error| error.within("drift"))?;
         }
         self.model.validate().map_err(|error| error.within("model"))
     }
@@ -441,14 +352,14 @@ mod tests {
         assert_eq!(refused(|c| c.ar.lags = vec![0]), "ar.lags");
         assert_eq!(refused(|c| c.ar.lags = vec![1, 1]), "ar.lags");
         assert_eq!(refused(|c| c.horizons = vec![1001]), "horizons");
-        let mixed = |mixture: MixtureConfig| refused(|c| c.mixture = Some(mixture.clone()));
-        assert_eq!(mixed(MixtureConfig { rates: vec![], ..MixtureConfig::default() }), "mixture.rates");
-        assert_eq!(mixed(MixtureConfig { rates: vec![1e-3, 1e-3], ..MixtureConfig::default() }), "mixture.rates");
+        let mixed = |mixture: MixtureConfig| refused(|c| c.mixture = MixtureSetting::On(mixture.clone()));
+        assert_eq!(mixed(MixtureConfig { rates: Some(vec![]), ..MixtureConfig::default() }), "mixture.rates");
+        assert_eq!(mixed(MixtureConfig { rates: Some(vec![1e-3, 1e-3]), ..MixtureConfig::default() }), "mixture.rates");
         assert_eq!(mixed(MixtureConfig { share: 1.0, ..MixtureConfig::default() }), "mixture.share");
-        let plain = |c: &mut ForecastConfig| {
-            (c.mixture, c.model.kind) = (Some(MixtureConfig::default()), ModelKind::Ar);
-        };
-        assert_eq!(refused(plain), "mixture");
+        assert_eq!(
+            refused(|c| c.drift = Some(DriftConfig { tolerance: 4.0, ..DriftConfig::default() })),
+            "drift.tolerance"
+        );
         assert_eq!(refused(|c| c.max_keys = Some(0)), "max_keys");
         assert_eq!(refused(|c| c.bad_values.limit = f64::INFINITY), "bad_values.limit");
         assert_eq!(refused(|c| c.bad_values.limit = f64::NAN), "bad_values.limit");
