@@ -43,6 +43,7 @@ batch_rows = 64
 type = "forecast"
 input = "events"
 targets = ["load"]
+mixture = false
 layout = "wide"
 model = {{ hidden = 8 }}
 [sink.forecasts]

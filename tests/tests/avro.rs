@@ -107,6 +107,7 @@ key = "meter"
 type = "forecast"
 input = "readings"
 targets = ["load"]
+mixture = false
 layout = "wide"
 model = {{ hidden = 4 }}
 [sink.forecasts]

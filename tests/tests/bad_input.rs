@@ -19,6 +19,7 @@ time = "ts"
 type = "forecast"
 input = "readings"
 targets = ["load"]
+mixture = false
 model = { hidden = 4, bptt = { every = 1, window = 4 } }
 [sink.files]
 type = "parquet"

@@ -23,6 +23,7 @@ batch_rows = 500
 type = "forecast"
 input = "readings"
 targets = ["load"]
+mixture = false
 model = { hidden = 8, update_every = 3 }
 [sink.shown]
 type = "console"

@@ -25,6 +25,7 @@ key = "meter"
 type = "forecast"
 input = "readings"
 targets = ["load"]
+mixture = false
 interval = "1h"
 features = { calendar = ["hour"] }
 model = { hidden = 8 }

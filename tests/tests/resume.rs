@@ -22,6 +22,7 @@ key = "meter"
 type = "forecast"
 input = "readings"
 targets = ["load"]
+mixture = false
 model = { hidden = 8, update_every = 3 }
 [sink.files]
 type = "parquet"

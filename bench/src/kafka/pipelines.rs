@@ -28,7 +28,7 @@ pub(super) fn write(folder: &Path, bootstrap: &str, name: &str, way: Way) -> Don
     let operator = match way {
         Way::Empty | Way::Plain => String::new(),
         Way::Kafka | Way::Files => format!(
-            "[operator.forecast]\ntype = \"forecast\"\ninput = \"events\"\ntargets = [\"load\"]\ncontrols = []\nlayout = \"wide\"\n\
+            "[operator.forecast]\ntype = \"forecast\"\ninput = \"events\"\ntargets = [\"load\"]\ncontrols = []\nmixture = false\nlayout = \"wide\"\n\
              columns = [\"scale\", \"nll\"]\n[operator.forecast.model]\nhidden = {HIDDEN}\nbptt = {{ every = {WINDOW}, window = {WINDOW} }}\n\
              update_every = {}\n",
             WINDOW * KEYS / PARTITIONS as usize

@@ -42,6 +42,7 @@ impl Case {
             input = "events"
             targets = ["y"]
             controls = []
+            mixture = false
             [operator.forecast.model]
             kind = "lstm"
             hidden = {HIDDEN}

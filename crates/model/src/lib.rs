@@ -69,8 +69,8 @@ mod slab;
 mod wave;
 
 pub use config::{
-    BackendKind, BadValuesConfig, BpttConfig, ClassesConfig, ForecastConfig, LayoutKind, MixtureConfig, ModelConfig,
-    OnBadValue, ScoresConfig,
+    BackendKind, BadValuesConfig, BpttConfig, ClassesConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig,
+    MixtureSetting, ModelConfig, OnBadValue, ScoresConfig,
 };
 pub use error::ModelError;
 pub use family::ModelKind;

@@ -14,7 +14,8 @@ use sluicegate_core::{Batch, Metrics, Offset, Offsets, OperatorConfig, Output, P
 use sluicegate_model::feature::CalendarFeature;
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::{
-    BadValuesConfig, BpttConfig, Column, ForecastConfig, LayoutKind, MixtureConfig, ModelKind, OnBadValue,
+    BadValuesConfig, BpttConfig, Column, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting, ModelKind,
+    OnBadValue,
 };
 use sluicegate_testkit::logs::LogSpec;
 use sluicegate_testkit::operator::Suite;
@@ -66,7 +67,7 @@ fn config(target: &str) -> ForecastConfig {
     config.model.head = HeadKind::Categorical;
     config.model.hidden = 6;
     config.classes.max = 4;
-    config.mixture = None;
+    config.mixture = MixtureSetting::Off;
     config
 }
 
@@ -110,7 +111,7 @@ fn all_configs() -> Vec<ForecastConfig> {
     first.classes.embedding = Some(3);
     first.features.calendar = vec![CalendarFeature::Hour];
     first.features.inputs = vec!["x0".into()];
-    first.mixture = Some(MixtureConfig { emit_members: true, ..MixtureConfig::default() });
+    first.mixture = MixtureSetting::On(MixtureConfig { emit_members: true, ..MixtureConfig::default() });
     first.columns = Some(Column::OF_CLASSES.to_vec());
     second.horizons = vec![1, 3];
     second.layout = LayoutKind::Wide;

@@ -12,12 +12,13 @@ use arrow::datatypes::{DataType, Float64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use proptest::prelude::*;
 use sluicegate_core::{Batch, Metrics, Offsets, Operator, Output, Rejected, SnapshotReader, SnapshotWriter};
-use sluicegate_model::{ForecastConfig, OnBadValue};
+use sluicegate_model::{ForecastConfig, MixtureSetting, OnBadValue};
 use sluicegate_testkit::logs::LogSpec;
 use sluicegate_testkit::operator::Suite;
 
 fn config(spec: &LogSpec) -> ForecastConfig {
     let mut config = ForecastConfig::new(spec.target_names());
+    config.mixture = MixtureSetting::Off;
     config.features.inputs = spec.input_names();
     config.features.missing_indicator = true;
     config.model.hidden = 4;
@@ -118,7 +119,7 @@ fn a_dead_letter_says_which_value_and_holds_the_row() {
     let spec = LogSpec { rows: 3, keys: 1, ..LogSpec::default() };
     let mut config = config(&spec);
     config.bad_values.target = OnBadValue::DeadLetter;
-    let log = with_values(&spec.build(), "y0", &[Some(1.5), Some(f64::NAN), Some(2.5)]);
+    let log = common::with_values(&spec.build(), "y0", &[Some(1.5), Some(f64::NAN), Some(2.5)]);
     let (_, letters) = run(operator(&config, &spec, &Metrics::new()).as_mut(), &log, 3);
     let [letter] = &letters[..] else { panic!("{letters:?}") };
     assert_eq!((letter.component.as_str(), letter.offset.0, letter.reason), ("forecast", 1, "bad-value"));
@@ -128,14 +129,6 @@ fn a_dead_letter_says_which_value_and_holds_the_row() {
     let row: serde_json::Value = serde_json::from_slice(letter.payload.as_deref().unwrap()).unwrap();
     assert_eq!(row["key"], "key-0");
     assert!(row["ts"].as_str().is_some_and(|time| time.ends_with('Z')), "{row}");
-}
-
-fn with_values(log: &Batch, name: &str, values: &[Option<f64>]) -> Batch {
-    let place = log.records().schema().index_of(name).unwrap();
-    let mut columns = log.records().columns().to_vec();
-    columns[place] = Arc::new(Float64Array::from(values.to_vec()));
-    let records = RecordBatch::try_new(log.records().schema(), columns).unwrap();
-    Batch::new(log.partition().clone(), log.offsets().clone(), records).unwrap()
 }
 
 /// A carried value is the key's last one: the run is that of a log in which it stands there.
@@ -162,7 +155,7 @@ fn a_carried_value_is_the_last_one_of_its_key() {
                 last.get(keys.value(row)).copied()
             })
             .collect();
-        filled = with_values(&filled, name, &carried);
+        filled = common::with_values(&filled, name, &carried);
     }
     let carried = suite(&config, &spec, log.clone());
     let expected = suite(&config, &spec, filled).run(400);

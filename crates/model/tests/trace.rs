@@ -13,7 +13,7 @@ use arrow::array::{Float64Array, RecordBatch, StringArray, TimestampMicrosecondA
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use sluicegate_core::{Batch, Metrics, Offset, Offsets, Output, PartitionId, Roles, SnapshotReader, SnapshotWriter};
 use sluicegate_model::feature::CalendarFeature;
-use sluicegate_model::{BpttConfig, Column, ForecastConfig, ModelKind};
+use sluicegate_model::{BpttConfig, Column, ForecastConfig, MixtureSetting, ModelKind};
 
 const ROWS: usize = 500;
 const TARGETS: usize = 2;
@@ -75,6 +75,7 @@ fn assert_follows(file: &str, settings: &Settings) {
     std::fs::write(dir.path().join("initial.safetensors"), parameters(&trace, "initial", &names)).unwrap();
 
     let mut config = ForecastConfig::new(["a", "b"]);
+    config.mixture = MixtureSetting::Off;
     config.horizons = settings.horizons.clone();
     config.controls = vec![];
     config.features.calendar = vec![CalendarFeature::Hour, CalendarFeature::Weekday];

@@ -14,7 +14,7 @@ pub(super) fn dims(horizons: &[usize]) -> Dims {
 
 /// What a control says after each value of one key, for every horizon. NaN is missing.
 pub(super) fn drive(control: &mut dyn Predictor, horizons: &[usize], values: &[f64]) -> Vec<Vec<Option<Distribution>>> {
-    let mut features = Features::new(FeatureConfig::default(), dims(horizons), None);
+    let mut features = Features::new(&FeatureConfig::default(), &dims(horizons), None);
     features.reserve(1);
     control.reserve(1);
     let mut wave = Wave::default();

@@ -17,7 +17,19 @@ pub enum CalendarFeature {
     Weekday,
 }
 
+impl std::fmt::Display for CalendarFeature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Hour => "hour",
+            Self::Weekday => "weekday",
+        })
+    }
+}
+
 impl CalendarFeature {
+    /// Every cycle there is.
+    pub const ALL: [Self; 2] = [Self::Hour, Self::Weekday];
+
     /// Numbers it adds to the input.
     pub fn width(self) -> usize {
         match self {

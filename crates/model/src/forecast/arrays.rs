@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
@@ -19,6 +20,11 @@ pub(super) fn numbers(values: Vec<f64>) -> ArrayRef {
         None
     };
     Arc::new(Float64Array::new(ScalarBuffer::from(values), nulls))
+}
+
+/// Yes or no.
+pub(super) fn flags(values: Vec<bool>) -> ArrayRef {
+    Arc::new(BooleanArray::from(values))
 }
 
 /// Text that repeats: places in a list of distinct values; a negative place is null.

@@ -10,6 +10,7 @@ use sluicegate_core::{
 use super::classes::{self, Classes};
 use super::column::Column;
 use super::decode::Columns;
+use super::members::Lineup;
 use super::numbers::{self, Numbers};
 use super::operator::ForecastOperator;
 use super::plan::Plan;
@@ -20,13 +21,6 @@ use crate::family::ModelKind;
 use crate::head::HeadKind;
 use crate::predictor::Predictor;
 use crate::wave::Dims;
-
-/// One line of an output: the mixture, or a model by its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
-    Mixture,
-    Model(usize),
-}
 
 /// How a model of some kind is built.
 type Build<F> = fn(ModelKind, &ForecastConfig, &Dims, &Path) -> Result<Box<dyn Predictor<F>>, ModelError>;
@@ -41,13 +35,10 @@ pub(super) struct Factory {
 impl OperatorConfig for ForecastConfig {
     fn bind(self, input: &SchemaRef, pipeline: &PipelineContext) -> Result<Box<dyn OperatorFactory>, ConfigError> {
         self.validate()?;
-        if let Some(control) = self.controls.iter().find(|control| control.as_str() == pipeline.component) {
-            let name = control.as_str();
+        if let Some(name) = Lineup::of(&self).names().find(|name| *name == pipeline.component) {
             let message =
-                format!("the operator is called `{name}` like its control `{name}`, and rows say by name who forecast");
-            return Err(
-                ConfigError::new("controls", message).help("give the operator another name, or leave that control out")
-            );
+                format!("the operator is called `{name}` like a model beside it, and rows say by name who forecast");
+            return Err(ConfigError::new("controls", message).help("give the operator another name"));
         }
         if let Some(initial) = &self.model.initial {
             let file = pipeline.base_dir.join(initial);
@@ -100,64 +91,40 @@ impl Factory {
         targets.chain(features.categories.iter().map(open)).collect()
     }
 
-    /// Rates of the copies of the network that are shown beside their mixture.
-    fn shown_members(&self) -> impl Iterator<Item = f64> + '_ {
-        self.config
-            .mixture
-            .iter()
-            .filter(|mixture| mixture.emit_members)
-            .flat_map(|mixture| mixture.rates.iter().copied())
-    }
-
-    /// The models in their initial state: the networks, then the controls.
-    fn models<F>(&self, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
+    /// The models in their initial state, in the order of the lineup.
+    fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
-        let mut models = Vec::new();
-        match &config.mixture {
-            Some(mixture) => {
-                for rate in &mixture.rates {
-                    let mut member = config.clone();
-                    member.model.optimizer.rate = *rate;
-                    models.push(build(config.model.kind, &member, &dims, &self.base_dir)?);
-                }
+        let build = |(kind, rate): &(ModelKind, Option<f64>)| match rate {
+            Some(rate) => {
+                let mut member = config.clone();
+                member.model.optimizer.rate = *rate;
+                build(*kind, &member, &dims, &self.base_dir)
             }
-            None => models.push(build(config.model.kind, config, &dims, &self.base_dir)?),
-        }
-        for kind in &config.controls {
-            models.push(build(*kind, config, &dims, &self.base_dir)?);
-        }
-        Ok(models)
-    }
-
-    /// What is shown, in the order of the names in [`Factory::plan`].
-    pub(super) fn shown(&self) -> Vec<Shown> {
-        let networks = self.config.mixture.as_ref().map_or(1, |mixture| mixture.rates.len());
-        let controls = (networks..networks + self.config.controls.len()).map(Shown::Model);
-        let (product, members) = match &self.config.mixture {
-            Some(_) => (Shown::Mixture, self.shown_members().count()),
-            None => (Shown::Model(0), 0),
+            None => build(*kind, config, &dims, &self.base_dir),
         };
-        std::iter::once(product).chain((0..members).map(Shown::Model)).chain(controls).collect()
+        lineup.models.iter().map(build).collect()
     }
 
     /// The layout, with the product called `product`.
-    pub(super) fn plan(&self, product: &str) -> Plan {
-        let mixed = self.config.mixture.is_some();
+    fn plan(&self, lineup: &Lineup, product: &str) -> Plan {
         let wanted = |column: &Column| {
             let asked = match &self.config.columns {
                 Some(columns) => columns.contains(column),
                 None => *column != Column::Probabilities,
             };
-            asked && (mixed || *column != Column::Weight)
+            let is_there = match column {
+                Column::Weight => lineup.is_mixed(),
+                Column::Drift => self.config.drift.is_some(),
+                _ => true,
+            };
+            asked && is_there
         };
-        let members = self.shown_members().map(|rate| format!("{}@{rate}", self.config.model.kind.as_str()));
-        let controls = self.config.controls.iter().map(|kind| kind.as_str().to_owned());
         Plan {
             kind: self.config.layout,
             columns: self.config.columns_there_are().iter().copied().filter(wanted).collect(),
             dims: self.dims(),
             targets: self.config.targets.clone(),
-            models: std::iter::once(product.to_owned()).chain(members).chain(controls).collect(),
+            models: std::iter::once(product).chain(lineup.names()).map(str::to_owned).collect(),
             timed: self.columns.is_timed(),
             keyed: self.columns.is_keyed(),
         }
@@ -167,7 +134,7 @@ impl Factory {
 impl OperatorFactory for Factory {
     fn output_schema(&self) -> SchemaRef {
         // Names of models are data in the long layout and the product's own is left out of the names of the wide one.
-        let plan = self.plan("");
+        let plan = self.plan(&Lineup::of(&self.config), "");
         if self.config.model.head.is_of_classes() { classes::schema(&plan) } else { numbers::schema(&plan) }
     }
 
@@ -185,14 +152,15 @@ impl OperatorFactory for Factory {
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {
-        let plan = self.plan(&shard.component);
+        let lineup = Lineup::of(&self.config);
+        let plan = self.plan(&lineup, &shard.component);
         if self.config.model.head.is_of_classes() {
-            let models = self.models(ModelKind::build_of_classes)?;
-            let desk = Classes::new(&self.config, &plan, models.len(), self.shown(), shard);
+            let models = self.models(&lineup, ModelKind::build_of_classes)?;
+            let desk = Classes::new(&self.config, &plan, &lineup, shard);
             return Ok(Box::new(ForecastOperator::new(self, models, desk, shard)));
         }
-        let models = self.models(ModelKind::build)?;
-        let desk = Numbers::new(&self.config, &plan, models.len(), self.shown(), shard);
+        let models = self.models(&lineup, ModelKind::build)?;
+        let desk = Numbers::new(&self.config, &plan, &lineup, shard);
         Ok(Box::new(ForecastOperator::new(self, models, desk, shard)))
     }
 }

@@ -1,8 +1,11 @@
 //! The columns that one may ask for.
 
+use arrow::datatypes::DataType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluicegate_score::LEVELS;
+
+use super::arrays::dictionary;
 
 /// An optional column of the output: of numbers or of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +33,8 @@ pub enum Column {
     Pit,
     /// The model's weight in the mixture, where the product is one; null for the mixture itself.
     Weight,
+    /// Whether this event's value made an alarm: the operator's forecasts of this target have got worse. Where `drift` is set.
+    Drift,
     /// The most probable class.
     Class,
     /// Its probability.
@@ -49,7 +54,7 @@ pub enum Column {
 
 impl Column {
     /// Those of numbers, in the order they are emitted.
-    pub const OF_NUMBERS: [Self; 11] = [
+    pub const OF_NUMBERS: [Self; 12] = [
         Self::Family,
         Self::Mean,
         Self::Scale,
@@ -61,6 +66,7 @@ impl Column {
         Self::Crps,
         Self::Pit,
         Self::Weight,
+        Self::Drift,
     ];
 
     /// Those of classes, in the order they are emitted.
@@ -90,6 +96,7 @@ impl Column {
             Self::Crps => "crps",
             Self::Pit => "pit",
             Self::Weight => "weight",
+            Self::Drift => "drift",
             Self::Class => "class",
             Self::Probability => "probability",
             Self::Probabilities => "probabilities",
@@ -97,6 +104,20 @@ impl Column {
             Self::ForecastClass => "forecast_class",
             Self::NllBits => "nll_bits",
             Self::Brier => "brier",
+        }
+    }
+
+    /// Whether it says something of a target at an event, whoever forecast it.
+    pub(super) fn is_of_target(self) -> bool {
+        matches!(self, Self::Observed | Self::ObservedClass | Self::Drift)
+    }
+
+    /// The type of a column of numbers.
+    pub(super) fn data_type(self) -> DataType {
+        match self {
+            Self::Family => dictionary(),
+            Self::Drift => DataType::Boolean,
+            _ => DataType::Float64,
         }
     }
 

@@ -9,26 +9,51 @@ use sluicegate_core::{Batch, ConfigError, Counter, Offset, Roles};
 use super::vocabulary::Vocabulary;
 use crate::config::{BadValuesConfig, ForecastConfig, OnBadValue};
 use crate::error::ModelError;
-use crate::feature::VALUE_MAX;
+use crate::feature::Transform;
 use crate::wave::MISSING;
 
 /// What to do when a head for classes meets numbers.
 const NUMBERS_NEED_NO_CLASSES: &str =
     "for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes";
+const NOT_BINARY: &str = "is neither true nor false, neither 0 nor 1";
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Which columns mean what, by name and place.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     /// Targets that are numbers.
-    targets: Vec<(String, usize)>,
+    targets: Vec<NumberColumn>,
     /// Columns of classes: the targets where they are classes, then the categories among the input.
     classes: Vec<(String, usize)>,
     /// How many of those are targets.
     class_targets: usize,
-    inputs: Vec<(String, usize)>,
+    inputs: Vec<NumberColumn>,
     key: Option<(String, usize)>,
     time: Option<(String, usize)>,
+}
+
+/// A column of numbers, and the function that it is seen through.
+#[derive(Debug, Clone)]
+struct NumberColumn {
+    column: (String, usize),
+    transform: Option<Transform>,
+}
+
+impl NumberColumn {
+    /// The number that a value of the column stands for.
+    fn read(&self, value: Option<f64>, limit: f64) -> Result<f64, Bad> {
+        let value = value.ok_or(Bad::Missing)?;
+        if !value.is_finite() {
+            return Err(Bad::Unusable("is not a finite number"));
+        }
+        if value.abs() > limit {
+            return Err(Bad::Unusable("is beyond the limit of usable numbers"));
+        }
+        match &self.transform {
+            Some(transform) => transform.apply(value).ok_or(Bad::Unusable(transform.refusal())),
+            None => Ok(value),
+        }
+    }
 }
 
 /// Numbers of some columns, NaN where missing, and which of those are carried.
@@ -49,24 +74,16 @@ struct Classes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bad {
     Missing,
-    NotFinite,
-    NotBinary,
+    /// It is there, but nothing that can be worked with.
+    Unusable(&'static str),
 }
 
 impl Bad {
-    fn of(value: Option<f64>) -> Option<Self> {
-        match value {
-            Some(value) if value.is_finite() && value.abs() <= VALUE_MAX => None,
-            Some(_) => Some(Self::NotFinite),
-            None => Some(Self::Missing),
-        }
-    }
-
     /// What is wrong with a class, if anything.
     fn of_class(text: Option<&str>, vocabulary: &Vocabulary) -> Option<Self> {
         match text {
             None => Some(Self::Missing),
-            Some(text) => (!vocabulary.admits(text)).then_some(Self::NotBinary),
+            Some(text) => (!vocabulary.admits(text)).then_some(Self::Unusable(NOT_BINARY)),
         }
     }
 
@@ -74,7 +91,7 @@ impl Bad {
     fn policy(self, is_target: bool, bad: BadValuesConfig) -> OnBadValue {
         match (is_target, self) {
             (true, Self::Missing) => bad.missing_target,
-            (true, Self::NotFinite | Self::NotBinary) => bad.target,
+            (true, Self::Unusable(_)) => bad.target,
             (false, _) => bad.input,
         }
     }
@@ -82,8 +99,7 @@ impl Bad {
     fn reason(self) -> &'static str {
         match self {
             Self::Missing => "is null",
-            Self::NotFinite => "is not a finite number",
-            Self::NotBinary => "is neither true nor false, neither 0 nor 1",
+            Self::Unusable(reason) => reason,
         }
     }
 }
@@ -152,9 +168,14 @@ impl Columns {
     /// Finds the columns that the settings name and makes sure of their types.
     pub(super) fn find(config: &ForecastConfig, schema: &Schema) -> Result<Self, ConfigError> {
         let roles = Roles::of(schema);
-        let numeric = |setting: &str, names: &[String]| -> Result<Vec<(String, usize)>, ConfigError> {
-            names.iter().map(|name| find(schema, setting, name, "a number", is_number)).collect()
+        let numeric = |setting: &str, names: &[String], transform: &dyn Fn(&str) -> Option<Transform>| {
+            let number = |name: &String| {
+                let column = find(schema, setting, name, "a number", is_number)?;
+                Ok(NumberColumn { column, transform: transform(name) })
+            };
+            names.iter().map(number).collect::<Result<Vec<_>, ConfigError>>()
         };
+        let transform = |name: &str| config.transform.as_ref().and_then(|transform| transform.of(name));
         let optional =
             |setting: &str, own: &Option<String>, role: Option<String>, what: &str, fits: fn(&DataType) -> bool| {
                 own.clone().or(role).map(|name| find(schema, setting, &name, what, fits)).transpose()
@@ -174,19 +195,23 @@ impl Columns {
                 true => error.help("for classes set model.head to \"categorical\""),
                 false => error,
             };
-            (numeric("targets", &config.targets).map_err(help)?, Vec::new())
+            (numeric("targets", &config.targets, &transform).map_err(help)?, Vec::new())
         };
         let class_targets = targets.1.len();
         let columns = Self {
             targets: targets.0,
             class_targets,
             classes: [targets.1, classes("features.categories", &config.features.categories)?].concat(),
-            inputs: numeric("features.inputs", &config.features.inputs)?,
+            inputs: numeric("features.inputs", &config.features.inputs, &|_| None)?,
             key: optional("key", &config.key, roles.key, "text, an integer or a boolean", is_key)?,
             time: optional("time", &config.time, roles.time, "a timestamp or a date", is_time)?,
         };
-        if columns.time.is_none() && !config.features.calendar.is_empty() {
-            return Err(ConfigError::new("features.calendar", "needs the event time, and no column is named for it")
+        let timed = [
+            ("features.calendar", !config.features.calendar.is_empty()),
+            ("features.elapsed", config.features.elapsed),
+        ];
+        if let Some((setting, _)) = timed.iter().find(|(_, asked)| *asked && columns.time.is_none()) {
+            return Err(ConfigError::new(*setting, "needs the event time, and no column is named for it")
                 .help("name it by `time` in the source or here"));
         }
         Ok(columns)
@@ -211,11 +236,11 @@ impl Columns {
             Some(column) => take_time(records, column, first)?,
             None => vec![None; offsets.len()],
         };
-        let targets = numbers(records, &self.targets, &offsets, |column, at, what| match what {
+        let targets = numbers(records, &self.targets, &offsets, bad.limit, |column, at, what| match what {
             Bad::Missing => settle(bad.missing_target, "missing_target", column, at, what, &counters.target_missing),
-            Bad::NotFinite | Bad::NotBinary => settle(bad.target, "target", column, at, what, &counters.target),
+            Bad::Unusable(_) => settle(bad.target, "target", column, at, what, &counters.target),
         })?;
-        let inputs = numbers(records, &self.inputs, &offsets, |column, at, what| {
+        let inputs = numbers(records, &self.inputs, &offsets, bad.limit, |column, at, what| {
             settle(bad.input, "input", column, at, what, &counters.input)
         })?;
         let classes = self.classes(records, &offsets, bad, counters, vocabularies)?;
@@ -264,7 +289,7 @@ impl Columns {
                     None => {
                         let at = Offset(*offset);
                         match (is_target, Bad::of_class(text, vocabulary)) {
-                            (true, Some(what @ Bad::NotBinary)) => {
+                            (true, Some(what @ Bad::Unusable(_))) => {
                                 settle(bad.target, "target", column, at, what, &counters.target)?
                             }
                             (true, _) => {
@@ -301,12 +326,12 @@ impl Columns {
         let mut rows = std::collections::BTreeMap::new();
         let all =
             self.targets.iter().map(|column| (column, true)).chain(self.inputs.iter().map(|column| (column, false)));
-        for (column, is_target) in all {
-            let array = take(records, column, first, &DataType::Float64)?;
+        for (number, is_target) in all {
+            let array = take(records, &number.column, first, &DataType::Float64)?;
             for (row, value) in array.as_primitive::<Float64Type>().iter().enumerate() {
-                let Some(what) = Bad::of(value) else { continue };
+                let Err(what) = number.read(value, bad.limit) else { continue };
                 if what.policy(is_target, bad) == OnBadValue::DeadLetter {
-                    rows.entry(row).or_insert_with(|| format!("column `{}` {}", column.0, what.reason()));
+                    rows.entry(row).or_insert_with(|| format!("column `{}` {}", number.column.0, what.reason()));
                 }
             }
         }
@@ -395,26 +420,26 @@ fn refuse(
 /// The numbers of some columns. `settle` is asked about each that is none, and says whether it is carried.
 fn numbers(
     records: &RecordBatch,
-    columns: &[(String, usize)],
+    columns: &[NumberColumn],
     offsets: &[i64],
+    limit: f64,
     settle: impl Fn(&(String, usize), Offset, Bad) -> Result<bool, ModelError>,
 ) -> Result<Numbers, ModelError> {
     let width = columns.len();
     let mut values = vec![f64::NAN; offsets.len() * width];
     let mut carried = Vec::new();
-    for (index, column) in columns.iter().enumerate() {
-        let array = take(records, column, offsets.first().copied().unwrap_or(0), &DataType::Float64)?;
+    for (index, number) in columns.iter().enumerate() {
+        let array = take(records, &number.column, offsets.first().copied().unwrap_or(0), &DataType::Float64)?;
         for (row, (value, offset)) in array.as_primitive::<Float64Type>().iter().zip(offsets).enumerate() {
             let place = row * width + index;
-            match (value, Bad::of(value)) {
-                (Some(value), None) => values[place] = value,
-                (_, Some(bad)) => {
-                    if settle(column, Offset(*offset), bad)? {
+            match number.read(value, limit) {
+                Ok(value) => values[place] = value,
+                Err(bad) => {
+                    if settle(&number.column, Offset(*offset), bad)? {
                         carried.resize(values.len(), false);
                         carried[place] = true;
                     }
                 }
-                (None, None) => {}
             }
         }
     }
@@ -521,6 +546,9 @@ mod tests {
             Schema::new(vec![Field::new("load", DataType::Float32, true), Field::new("city", DataType::Utf8, true)]);
         let find = |target: &str| Columns::find(&ForecastConfig::new([target]), &schema).unwrap_err().to_string();
         assert_eq!(find("lode"), "`targets`: there is no column `lode`; did you mean `load`?");
-        assert_eq!(find("city"), "`targets`: column `city` has type Utf8, but must hold a number");
+        assert_eq!(
+            find("city"),
+            "`targets`: column `city` has type Utf8, but must hold a number; for classes set model.head to \"categorical\""
+        );
     }
 }

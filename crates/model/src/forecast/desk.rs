@@ -9,6 +9,7 @@ use super::decode::Events;
 use super::stretch::Stretch;
 use super::vocabulary::Vocabulary;
 use crate::error::ModelError;
+use crate::wave::Wave;
 
 /// An event that is worked on.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +61,8 @@ pub(super) trait Desk: Send {
     /// Scores what was said earlier of the event.
     fn settle(&mut self, at: At);
 
-    /// Keeps what is said of the event's successors: `said[model][row * width ..]`.
-    fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], row: usize);
+    /// Keeps what is said of the event's successors: `said[model][row * width ..]`, `row` being the event's in the wave.
+    fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], wave: &Wave, row: usize);
 
     /// Ends the stretch, whose first row has this index among all of the shard: sums up its scores in the order of the log, so
     /// that the sums do not depend on how it was cut, and makes its table. Targets that are classes have their names in
@@ -73,8 +74,8 @@ pub(super) trait Desk: Send {
         vocabularies: &[Vocabulary],
     ) -> Result<RecordBatch, ModelError>;
 
-    /// Publishes what is summed up.
-    fn publish(&self);
+    /// Publishes what is summed up of so many keys.
+    fn publish(&self, keys: usize);
 
     /// Writes the state; that of keys in the order of the given slots.
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError>;

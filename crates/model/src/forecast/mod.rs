@@ -10,6 +10,8 @@ mod classes;
 mod column;
 mod decode;
 mod desk;
+mod drift;
+mod members;
 mod numbers;
 mod operator;
 mod plan;
@@ -19,6 +21,7 @@ mod run;
 mod settings;
 mod stretch;
 mod vocabulary;
+mod weight_gauges;
 mod weights;
 
 pub use column::Column;

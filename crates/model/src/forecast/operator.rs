@@ -86,7 +86,7 @@ impl<D: Desk> ForecastOperator<D> {
             },
             update_ns: counter("forecast_update_ns"),
             published_at: None,
-            counts: counts(&keys, &models).map(|(name, _)| (counter(name), 0)).collect(),
+            counts: counts(&keys, &models).into_iter().map(|(name, _)| (counter(name), 0)).collect(),
         };
         let interval = config.interval.as_deref().and_then(parse_micros);
         Self {
@@ -98,7 +98,7 @@ impl<D: Desk> ForecastOperator<D> {
             settings: Settings::of(config),
             rows: 0,
             keys,
-            features: Features::new(config.features.clone(), factory.dims_of_numbers(), interval),
+            features: Features::new(&config.features, &factory.dims_of_numbers(), interval),
             desk,
             models,
             counters,
@@ -129,7 +129,7 @@ impl<D: Desk> ForecastOperator<D> {
 
     fn publish_scores(&mut self) {
         self.counters.published_at = Some(Instant::now());
-        self.desk.publish();
+        self.desk.publish(self.keys.len());
     }
 
     fn publish_counts(&mut self) {
@@ -234,16 +234,22 @@ impl<D: Desk> Operator for ForecastOperator<D> {
         }
         self.scratch = Scratch::for_slots(keys);
         self.count_from_here();
-        self.desk.publish();
+        self.desk.publish(self.keys.len());
         Ok(())
     }
 }
 
-/// What is counted, with the name of its metric: keys that were new, keys evicted, and what the first model counts.
-fn counts<F>(keys: &Keys, models: &[Box<dyn Predictor<F>>]) -> impl Iterator<Item = (&'static str, u64)> + use<F> {
+/// What is counted, with the name of its metric: keys that were new, keys evicted, and what all models count together.
+fn counts<F>(keys: &Keys, models: &[Box<dyn Predictor<F>>]) -> Vec<(&'static str, u64)> {
     let seen = keys.len() as u64 + keys.evicted();
-    let own = models.first().map(|model| model.counters()).unwrap_or_default();
-    [("forecast_keys", seen), ("forecast_keys_evicted", keys.evicted())].into_iter().chain(own)
+    let mut all = vec![("forecast_keys", seen), ("forecast_keys_evicted", keys.evicted())];
+    for (name, count) in models.iter().flat_map(|model| model.counters()) {
+        match all.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += count,
+            None => all.push((name, count)),
+        }
+    }
+    all
 }
 
 /// Where a model's state stands in a snapshot: by its place, so that it does not depend on what anything is called.

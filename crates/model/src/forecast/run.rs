@@ -202,7 +202,7 @@ impl<D: Desk> ForecastOperator<D> {
         }
         for (place_in_wave, row) in rows.iter().enumerate() {
             let at = At { slot: row.slot, event: row.event, place: row.at - from };
-            self.desk.issue(at, said, place_in_wave);
+            self.desk.issue(at, said, wave, place_in_wave);
         }
         Ok(())
     }

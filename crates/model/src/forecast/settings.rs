@@ -25,14 +25,18 @@ impl Settings {
         let mut values = vec![
             ("targets", format!("{:?}", config.targets)),
             ("horizons", format!("{horizons:?}")),
+            ("transform", config.transform.as_ref().map_or("none".to_owned(), |transform| format!("{transform:?}"))),
             ("features.inputs", format!("{:?}", config.features.inputs)),
             ("features.calendar", format!("{:?}", config.features.calendar)),
+            ("features.lags", format!("{:?}", config.features.lags)),
+            ("features.elapsed", config.features.elapsed.to_string()),
             ("features.scale_ratio", config.features.scale_ratio.to_string()),
             ("features.missing_indicator", config.features.missing_indicator.to_string()),
             ("interval", format!("{:?}", config.interval)),
             ("controls", format!("{:?}", config.controls)),
             ("ar.lags", format!("{:?}", config.ar.lags)),
-            ("mixture", config.mixture.as_ref().map_or("none".to_owned(), |mixture| format!("{:?}", mixture.rates))),
+            ("mixture", mixture(config)),
+            ("drift", config.drift.as_ref().map_or("none".to_owned(), |drift| format!("{drift:?}"))),
             ("model.kind", model.kind.as_str().to_owned()),
         ];
         if model.head.is_of_classes() || !config.features.categories.is_empty() {
@@ -93,5 +97,17 @@ impl Settings {
                 .ok_or_else(|| ModelError::Restore("its update span is not at least one row".into()))?;
         }
         Ok(())
+    }
+}
+
+/// What a state holds of the mixture: whose weights, and of which networks. By default the rates follow `model.optimizer.rate`,
+/// which may change.
+fn mixture(config: &ForecastConfig) -> String {
+    match config.mixture.of(config.model.kind) {
+        Some(mixture) => {
+            let rates = mixture.rates.as_ref().map_or("by default".to_owned(), |rates| format!("{rates:?}"));
+            format!("rates {rates}, zero_mean {}", mixture.zero_mean)
+        }
+        None => "none".to_owned(),
     }
 }

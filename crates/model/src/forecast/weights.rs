@@ -1,5 +1,7 @@
 //! Weights of the models in a mixture, which follow the data.
 
+use std::ops::Range;
+
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_score::FixedShare;
 
@@ -20,6 +22,8 @@ pub(super) struct Weights {
     horizons: Vec<usize>,
     /// `[K, models]`.
     now: Slab<f64>,
+    /// `[K, models]`: how much the weights of all keys together exceed even ones.
+    excess: Vec<f64>,
     /// `[h_max, K, models]`: weights as issued, 0 for a model that took no part; event i at i mod h_max.
     issued: Slab<f64>,
 }
@@ -34,6 +38,7 @@ impl Weights {
             past,
             horizons: dims.pairs().map(|(_, horizon)| horizon).collect(),
             now: Slab::new(outputs * models, 1.0 / models as f64),
+            excess: vec![0.0; outputs * models],
             issued: Slab::new(past * outputs * models, 0.0),
         }
     }
@@ -44,8 +49,27 @@ impl Weights {
     }
 
     pub(super) fn forget(&mut self, slot: usize) {
-        self.now.clear(slot);
+        self.restart(slot, 0..self.outputs);
         self.issued.clear(slot);
+    }
+
+    /// Puts the weights of some outputs back to even, as if no label had come yet. What was issued before is scored as it was.
+    pub(super) fn restart(&mut self, slot: usize, outputs: Range<usize>) {
+        let (even, places) = (self.even(), outputs.start * self.models..outputs.end * self.models);
+        let weights = &mut self.now.row_mut(slot)[places.clone()];
+        for (weight, excess) in weights.iter_mut().zip(&mut self.excess[places]) {
+            *excess -= *weight - even;
+            *weight = even;
+        }
+    }
+
+    /// `[K, models]`: the weights as they are now, averaged over this many keys; NaN where there is none.
+    pub(super) fn mean(&self, keys: usize) -> impl Iterator<Item = f64> + '_ {
+        self.excess.iter().map(move |excess| if keys == 0 { f64::NAN } else { self.even() + excess / keys as f64 })
+    }
+
+    fn even(&self) -> f64 {
+        1.0 / self.models as f64
     }
 
     fn place(&self, event: u64, k: usize) -> usize {
@@ -73,7 +97,11 @@ impl Weights {
     /// Moves the weights of output `k` by what each model had given to the value: logarithms of densities or probabilities,
     /// NaN where a model had no forecast.
     pub(super) fn learn(&mut self, slot: usize, k: usize, ln_densities: &[f64]) {
-        self.rule.update(&mut self.now.row_mut(slot)[k * self.models..][..self.models], ln_densities);
+        let weights = &mut self.now.row_mut(slot)[k * self.models..][..self.models];
+        let excess = &mut self.excess[k * self.models..][..self.models];
+        excess.iter_mut().zip(&*weights).for_each(|(excess, weight)| *excess -= weight);
+        self.rule.update(weights, ln_densities);
+        excess.iter_mut().zip(&*weights).for_each(|(excess, weight)| *excess += weight);
     }
 
     pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
@@ -90,6 +118,11 @@ impl Weights {
                 return Err(ModelError::Restore("a weight of the mixture is not from 0 to 1".into()));
             }
             slab.fill(&values, |weight| weight);
+        }
+        let even = self.even();
+        self.excess.fill(0.0);
+        for slot in 0..keys {
+            self.excess.iter_mut().zip(self.now.row(slot)).for_each(|(excess, weight)| *excess += weight - even);
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 use std::path::Path;
-
 use std::sync::Arc;
 
 use arrow::array::{AsArray, Float64Array, RecordBatch};
@@ -96,6 +95,15 @@ pub(crate) fn operator(
 pub(crate) fn numbers(table: &RecordBatch, column: &str) -> Vec<f64> {
     let values = table.column_by_name(column).unwrap().as_primitive::<Float64Type>();
     values.iter().map(|value| value.unwrap_or(f64::NAN)).collect()
+}
+
+/// The log with other values in one of its columns.
+pub(crate) fn with_values(log: &Batch, name: &str, values: &[Option<f64>]) -> Batch {
+    let place = log.records().schema().index_of(name).unwrap();
+    let mut columns = log.records().columns().to_vec();
+    columns[place] = Arc::new(Float64Array::from(values.to_vec()));
+    let records = RecordBatch::try_new(log.records().schema(), columns).unwrap();
+    Batch::new(log.partition().clone(), log.offsets().clone(), records).unwrap()
 }
 
 /// The value of a counter or gauge, summed over its labels.

@@ -11,18 +11,19 @@ use arrow::array::{RecordBatch, StringArray};
 use sluicegate_core::{ShardContext, SnapshotReader, SnapshotWriter};
 use sluicegate_score::{ClassScore, FixedShare, mix, most_probable};
 
-use super::bind::Shown;
 use super::column::Column;
 use super::decode::Events;
 use super::desk::{At, Desk};
+use super::members::{Lineup, Shown};
 use super::plan::Plan;
 use super::stretch::Stretch;
 use super::vocabulary::Vocabulary;
+use super::weight_gauges::WeightGauges;
 use super::weights::Weights;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
 use crate::head::HeadKind;
-use crate::wave::{Dims, MISSING};
+use crate::wave::{Dims, MISSING, Wave};
 use issue::{Cell, Issued, MIXTURE};
 pub(super) use layout::schema;
 use layout::{Content, Layout};
@@ -40,6 +41,7 @@ pub(super) struct Classes {
     outstanding: Outstanding,
     /// Weights of all models, where the product is their mixture.
     weights: Option<Weights>,
+    gauges: WeightGauges,
     scoreboard: Scoreboard,
     layout: Layout,
     /// Whether all probabilities are emitted.
@@ -59,15 +61,9 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    pub(super) fn new(
-        config: &ForecastConfig,
-        plan: &Plan,
-        models: usize,
-        shown: Vec<Shown>,
-        shard: &ShardContext,
-    ) -> Self {
-        let dims = &plan.dims;
-        let rule = config.mixture.as_ref().and_then(|mixture| FixedShare::new(mixture.share));
+    pub(super) fn new(config: &ForecastConfig, plan: &Plan, lineup: &Lineup, shard: &ShardContext) -> Self {
+        let (dims, models) = (&plan.dims, lineup.models.len());
+        let rule = config.mixture.of(config.model.kind).and_then(|mixture| FixedShare::new(mixture.share));
         Self {
             outstanding: Outstanding::new(dims, models),
             weights: rule.map(|rule| Weights::new(dims, models, rule)),
@@ -77,7 +73,8 @@ impl Classes {
             family: i32::from(config.model.head == HeadKind::Bernoulli),
             dims: dims.clone(),
             models,
-            shown,
+            shown: lineup.shown.clone(),
+            gauges: WeightGauges::new(plan, lineup, shard),
             observed: Vec::new(),
             labels: Vec::new(),
             known: Vec::new(),
@@ -162,7 +159,7 @@ impl Desk for Classes {
             let due = |model: usize| self.outstanding.due(at.slot, at.event, k, model);
             for (cell, shown) in cells.iter_mut().zip(&self.shown) {
                 match shown {
-                    Shown::Model(model) => {
+                    Shown::Member(model) => {
                         let due = due(*model);
                         cell.forecast = due.and_then(top);
                         cell.score = due.and_then(|due| score(due, class));
@@ -187,7 +184,7 @@ impl Desk for Classes {
         }
     }
 
-    fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], row: usize) {
+    fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], _: &Wave, row: usize) {
         let (shown, width) = (self.shown.len(), self.dims.probabilities());
         let per_event = self.cells_per_event();
         let of = |model: usize| &said[model][row * width..][..width];
@@ -215,7 +212,7 @@ impl Desk for Classes {
                         cell.issued = mixed.as_deref().and_then(|mixed| issued(MIXTURE, mixed));
                         mixed.as_deref()
                     }
-                    Shown::Model(model) => {
+                    Shown::Member(model) => {
                         let known = weights.filter(|_| members[*model].is_some());
                         cell.weight = known.map_or(f64::NAN, |weights| weights[*model]);
                         cell.issued = members[*model].and_then(|said| issued(self.family, said));
@@ -253,8 +250,11 @@ impl Desk for Classes {
         })
     }
 
-    fn publish(&self) {
+    fn publish(&self, keys: usize) {
         self.scoreboard.publish();
+        if let Some(weights) = &self.weights {
+            self.gauges.set(weights.mean(keys));
+        }
     }
 
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

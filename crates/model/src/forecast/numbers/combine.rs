@@ -1,5 +1,7 @@
 //! The product as a mixture of all models, with weights that follow the data.
 
+use std::ops::Range;
+
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_score::{Distribution, FixedShare, Mixture, Score};
 
@@ -57,6 +59,16 @@ impl Combination {
 
     pub(super) fn forget(&mut self, slot: usize) {
         self.weights.forget(slot);
+    }
+
+    /// Puts the weights of some outputs back to even, as if no label had come yet. What was issued before is scored as it was.
+    pub(super) fn restart(&mut self, slot: usize, outputs: Range<usize>) {
+        self.weights.restart(slot, outputs);
+    }
+
+    /// `[K, members]`: the weights as they are now, averaged over this many keys; NaN where there is none.
+    pub(super) fn mean_weights(&self, keys: usize) -> impl Iterator<Item = f64> + '_ {
+        self.weights.mean(keys)
     }
 
     /// The mean that was forecast for the value of output `k` at this event, and its scores if there is a value. The weights

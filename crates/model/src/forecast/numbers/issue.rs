@@ -81,3 +81,14 @@ pub(super) struct Cell {
 impl Cell {
     pub(super) const EMPTY: Self = Self { issued: None, weight: f64::NAN, forecast: f64::NAN, score: Score::NAN };
 }
+
+/// What became of a stretch of events.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome<'a> {
+    /// `[events, targets]`: values observed, NaN where missing.
+    pub(super) observed: &'a [f64],
+    /// `[events, targets]`: whether the value made an alarm of drift.
+    pub(super) alarms: &'a [bool],
+    /// `[events, K, shown]`.
+    pub(super) cells: &'a [Cell],
+}

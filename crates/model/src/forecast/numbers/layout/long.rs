@@ -11,7 +11,7 @@ use super::Layout;
 use crate::error::ModelError;
 use crate::forecast::arrays::{self, dictionary};
 use crate::forecast::column::Column;
-use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued};
+use crate::forecast::numbers::issue::{FAMILIES, Issued, Outcome};
 use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
@@ -22,8 +22,7 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
         Field::new("model", dictionary(), false),
     ];
     for column in &plan.columns {
-        let data_type = if *column == Column::Family { dictionary() } else { DataType::Float64 };
-        fields.extend(column.names().into_iter().map(|name| Field::new(name, data_type.clone(), true)));
+        fields.extend(column.names().into_iter().map(|name| Field::new(name, column.data_type(), true)));
     }
     fields
 }
@@ -64,7 +63,8 @@ impl Layout for Long {
         self.plan.dims.outputs() * self.plan.models.len()
     }
 
-    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError> {
+    fn table(&self, stretch: &Stretch, outcome: Outcome<'_>) -> Result<RecordBatch, ModelError> {
+        let Outcome { observed, alarms, cells } = outcome;
         let (events, rows) = (stretch.offsets.len(), cells.len());
         let mut columns = arrays::identity(stretch, self.partition.as_str(), self.rows_per_event())?;
         columns.extend(self.identity(events)?);
@@ -103,7 +103,7 @@ impl Layout for Long {
                     // Those of classes are refused where the settings are checked.
                     _ => f64::NAN,
                 };
-                if *column != Column::Family {
+                if column.data_type() == DataType::Float64 {
                     numbers[place].push(value);
                 }
                 place += 1;
@@ -115,6 +115,7 @@ impl Layout for Long {
                 let values = numbers.next().unwrap_or_default();
                 columns.push(match column {
                     Column::Family => arrays::texts(std::mem::take(&mut families), &FAMILIES)?,
+                    Column::Drift => arrays::flags((0..rows).map(|row| alarms[row / per_target]).collect()),
                     _ => arrays::numbers(values),
                 });
             }

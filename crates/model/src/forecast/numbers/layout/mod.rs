@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use sluicegate_core::PartitionId;
 
-use super::issue::Cell;
+use super::issue::Outcome;
 use crate::config::LayoutKind;
 use crate::error::ModelError;
 use crate::forecast::plan::Plan;
@@ -33,8 +33,8 @@ pub(super) fn build(plan: &Plan, partition: &PartitionId) -> Box<dyn Layout> {
 
 /// Turns stretches of events of one partition into tables.
 pub(super) trait Layout: Send {
-    /// The table of a stretch, with its `observed` values `[events, targets]` and its `cells` `[events, K, shown]`.
-    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError>;
+    /// The table of a stretch and of what became of it.
+    fn table(&self, stretch: &Stretch, outcome: Outcome<'_>) -> Result<RecordBatch, ModelError>;
 
     /// Rows per event.
     fn rows_per_event(&self) -> usize;

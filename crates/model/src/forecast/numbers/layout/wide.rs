@@ -1,25 +1,25 @@
-//! One row per event: `<target>_observed`, then `<target>_<horizon>_<what>` of the product's forecast, and
+//! One row per event: `<target>_observed` and `<target>_drift`, then `<target>_<horizon>_<what>` of the product's forecast, and
 //! `<target>_<horizon>_<model>_<what>` of the models beside it.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{Field, SchemaRef};
 use sluicegate_core::PartitionId;
 
 use super::Layout;
 use crate::error::ModelError;
-use crate::forecast::arrays::{self, dictionary};
+use crate::forecast::arrays;
 use crate::forecast::column::Column;
-use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued};
+use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued, Outcome};
 use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
     let mut fields = Vec::new();
     for (target, name) in plan.targets.iter().enumerate() {
-        if plan.wants(Column::Observed) {
-            fields.push(Field::new(format!("{name}_observed"), DataType::Float64, true));
+        for column in plan.columns.iter().filter(|column| column.is_of_target()) {
+            fields.push(Field::new(format!("{name}_{}", column.as_str()), column.data_type(), true));
         }
         for (_, horizon) in plan.dims.pairs().filter(|(of, _)| *of == target) {
             for (model, model_name) in plan.models.iter().enumerate() {
@@ -27,15 +27,19 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
                     0 => format!("{name}_{horizon}"),
                     _ => format!("{name}_{horizon}_{model_name}"),
                 };
-                for column in plan.columns.iter().filter(|column| **column != Column::Observed) {
-                    let data_type = if *column == Column::Family { dictionary() } else { DataType::Float64 };
-                    let field = |what: String| Field::new(format!("{prefix}_{what}"), data_type.clone(), true);
+                for column in columns_of(plan, model) {
+                    let field = |what: String| Field::new(format!("{prefix}_{what}"), column.data_type(), true);
                     fields.extend(column.names().into_iter().map(field));
                 }
             }
         }
     }
     fields
+}
+
+/// What is said of a model, the first being the product, of which no mixture has a weight.
+fn columns_of(plan: &Plan, model: usize) -> impl Iterator<Item = &Column> {
+    plan.columns.iter().filter(move |column| !column.is_of_target() && (model > 0 || **column != Column::Weight))
 }
 
 pub(super) struct Wide {
@@ -72,7 +76,8 @@ impl Layout for Wide {
         1
     }
 
-    fn table(&self, stretch: &Stretch, observed: &[f64], cells: &[Cell]) -> Result<RecordBatch, ModelError> {
+    fn table(&self, stretch: &Stretch, outcome: Outcome<'_>) -> Result<RecordBatch, ModelError> {
+        let Outcome { observed, alarms, cells } = outcome;
         let (targets, models) = (self.plan.dims.targets, self.plan.models.len());
         let horizons = self.plan.dims.horizons.len();
         let per_event = self.plan.dims.outputs() * models;
@@ -81,9 +86,12 @@ impl Layout for Wide {
             if self.plan.wants(Column::Observed) {
                 columns.push(arrays::numbers(observed.iter().skip(target).step_by(targets).copied().collect()));
             }
+            if self.plan.wants(Column::Drift) {
+                columns.push(arrays::flags(alarms.iter().skip(target).step_by(targets).copied().collect()));
+            }
             for place in target * horizons * models..(target + 1) * horizons * models {
                 let of_place = || cells.iter().skip(place).step_by(per_event);
-                for column in self.plan.columns.iter().filter(|column| **column != Column::Observed) {
+                for column in columns_of(&self.plan, place % models) {
                     if *column == Column::Family {
                         let places = of_place().map(|cell| cell.issued.as_ref().map_or(-1, Issued::family)).collect();
                         columns.push(arrays::texts(places, &FAMILIES)?);

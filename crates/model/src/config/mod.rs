@@ -1,6 +1,14 @@
 //! The settings of a forecast operator: the table `[operator.NAME]` with `type = "forecast"`.
 
-use std::collections::BTreeMap;
+mod bad_values;
+mod classes;
+mod drift;
+mod mixture;
+
+pub use bad_values::{BadValuesConfig, OnBadValue};
+pub use classes::ClassesConfig;
+pub use drift::DriftConfig;
+pub use mixture::{MixtureConfig, MixtureSetting};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,11 +17,10 @@ use sluicegate_core::ConfigError;
 use crate::cell::{GruVariant, NetworkKind, RecurrentKind};
 use crate::control::{AutoregressionConfig, EwmaConfig, GarchConfig, PersistenceConfig, SeasonalConfig};
 use crate::family::ModelKind;
-use crate::feature::FeatureConfig;
+use crate::feature::{FeatureConfig, TransformConfig};
 use crate::forecast::Column;
 use crate::head::HeadKind;
 use crate::optimizer::OptimizerConfig;
-use crate::wave::Code;
 
 /// Farther horizons would make per-key memory large.
 const HORIZON_MAX: usize = 1000;
@@ -28,15 +35,19 @@ const WINDOW_MAX: usize = 10_000;
 /// model.
 ///
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
-/// (a target at a horizon), M models, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden · layers for an
-/// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts, and
-/// 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar columns. At the defaults with one target: some 3.5 kB. `seasonal`
-/// adds 8T · period, `garch` 8T · window (32 kB per target at its default), and each control 8hK for points that wait.
+/// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden · layers for an
+/// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts,
+/// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
+/// columns. At the defaults with one target: some 3.5 kB. `seasonal` adds 8T · period, `garch` 8T · window (32 kB per target at its
+/// default), and each control 8hK for points that wait. Of classes, each outstanding forecast takes 4 bytes for each class.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
     /// The columns to forecast: numbers, or classes where `model.head` is of classes.
     pub targets: Vec<String>,
+    /// A function through which the targets are seen, such as the logarithm of prices. By default they are as they come.
+    #[serde(default)]
+    pub transform: Option<TransformConfig>,
     /// How many events of the same key ahead to forecast.
     #[serde(default = "default_horizons")]
     pub horizons: Vec<usize>,
@@ -55,13 +66,16 @@ pub struct ForecastConfig {
     /// How classes are told apart, where targets or inputs are classes.
     #[serde(default)]
     pub classes: ClassesConfig,
-    /// The model whose forecasts the operator stands for.
+    /// The model, and how it learns.
     #[serde(default)]
     pub model: ModelConfig,
-    /// Makes the operator stand for a mixture of the model, at several rates, and the controls. By default it stands for the
-    /// model alone.
+    /// Whether the operator's forecast is a mixture of the model, where that is a network at several rates, and the controls:
+    /// `true`, `false`, or how it is mixed. By default it is one where the model is a network.
     #[serde(default)]
-    pub mixture: Option<MixtureConfig>,
+    pub mixture: MixtureSetting,
+    /// Watches whether the operator's forecasts get worse, per key and target. By default nobody does.
+    #[serde(default)]
+    pub drift: Option<DriftConfig>,
     /// Models that run beside it, on the same events.
     #[serde(default = "default_controls")]
     pub controls: Vec<ModelKind>,
@@ -182,40 +196,6 @@ impl ModelConfig {
     }
 }
 
-/// A mixture of models by fixed share on log loss: hardly ever worse than its best member, per key, target and horizon.
-///
-/// Its members are a copy of `model` for each rate, and all controls. See `sluicegate_score::FixedShare` for the rule and its
-/// bound.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct MixtureConfig {
-    /// First step sizes of the copies of the network, in place of `model.optimizer.rate`.
-    pub rates: Vec<f64>,
-    /// The share of all weight that is dealt out evenly with every value: how fast a change of the best member is followed.
-    pub share: f64,
-    /// Whether the forecasts of the copies are emitted too, as `lstm@0.003`. The controls' always are.
-    pub emit_members: bool,
-}
-
-impl Default for MixtureConfig {
-    fn default() -> Self {
-        Self { rates: vec![1e-3, 3e-3, 1e-2], share: 0.01, emit_members: false }
-    }
-}
-
-impl MixtureConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        if self.rates.is_empty() || !self.rates.iter().all(|rate| rate.is_finite() && *rate > 0.0) {
-            return Err(ConfigError::new("rates", "must name at least one rate, each above 0"));
-        }
-        no_repeats("rates", &self.rates)?;
-        if sluicegate_score::FixedShare::new(self.share).is_none() {
-            return Err(ConfigError::new("share", format!("must be from 0 to below 1, not {}", self.share)));
-        }
-        Ok(())
-    }
-}
-
 /// How far back a gradient flows, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -289,58 +269,12 @@ pub struct ScoresConfig {
     pub to: Option<u64>,
 }
 
-/// What to do with values that cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BadValuesConfig {
-    /// A target that is NaN, infinite or beyond ±1e100.
-    pub target: OnBadValue,
-    /// A target that is null.
-    pub missing_target: OnBadValue,
-    /// An input column that is null, NaN, infinite or beyond ±1e100.
-    pub input: OnBadValue,
-    /// An event time before that of an earlier event of the same key: `mask` or `fail`.
-    pub time: OnBadValue,
-}
-
-impl BadValuesConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        match self.time {
-            OnBadValue::Mask | OnBadValue::Fail => Ok(()),
-            OnBadValue::Carry | OnBadValue::DeadLetter => Err(ConfigError::new(
-                "time",
-                "the order of events is that of their offsets, so a time cannot be replaced, nor its event be taken out",
-            )
-            .help("write \"mask\" to go on and count it, or \"fail\" to stop at it")),
-        }
-    }
-
-    /// Whether rows may be taken out.
-    pub(crate) fn rejects(&self) -> bool {
-        [self.target, self.missing_target, self.input].contains(&OnBadValue::DeadLetter)
-    }
-}
-
-/// What to do with one kind of value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnBadValue {
-    /// Take the value as missing (a time: keep the order of offsets), and count it.
-    #[default]
-    Mask,
-    /// Take the last value of the same key in its place, and count it. Where there is none yet, take it as missing.
-    Carry,
-    /// Send the row to the dead letters. It leaves no trace in any state, and has no forecast.
-    DeadLetter,
-    /// Stop at it.
-    Fail,
-}
-
 impl ForecastConfig {
     /// Settings that forecast the given columns, all else by default.
     pub fn new(targets: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             targets: targets.into_iter().map(Into::into).collect(),
+            transform: None,
             horizons: default_horizons(),
             key: None,
             time: None,
@@ -348,7 +282,8 @@ impl ForecastConfig {
             features: FeatureConfig::default(),
             classes: ClassesConfig::default(),
             model: ModelConfig::default(),
-            mixture: None,
+            mixture: MixtureSetting::default(),
+            drift: None,
             controls: default_controls(),
             persistence: PersistenceConfig::default(),
             seasonal: None,
@@ -393,12 +328,10 @@ impl ForecastConfig {
             return fail("targets", "names no column to forecast".into());
         }
         no_repeats("targets", &self.targets)?;
-        no_repeats("features.inputs", &self.features.inputs)?;
-        no_repeats("features.categories", &self.features.categories)?;
-        if let Some(both) = self.features.categories.iter().find(|name| self.features.inputs.contains(name)) {
-            return fail("features.categories", format!("names `{both}`, which is already a number among the inputs"));
+        if let Some(transform) = &self.transform {
+            transform.validate(&self.targets).map_err(|error| error.within("transform"))?;
         }
-        no_repeats("features.calendar", &self.features.calendar.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>())?;
+        self.features.validate().map_err(|error| error.within("features"))?;
         no_repeats("controls", &self.controls.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>())?;
         if self.horizons.is_empty() || self.horizons.iter().any(|horizon| !(1..=HORIZON_MAX).contains(horizon)) {
             return fail("horizons", format!("must name at least one horizon, each from 1 to {HORIZON_MAX}"));
@@ -440,12 +373,11 @@ impl ForecastConfig {
         self.ewma.validate().map_err(|error| error.within("ewma"))?;
         self.garch.validate().map_err(|error| error.within("garch"))?;
         self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
-        if let Some(mixture) = &self.mixture {
+        if let MixtureSetting::On(mixture) = &self.mixture {
             mixture.validate().map_err(|error| error.within("mixture"))?;
-            if self.model.kind.network().is_none() {
-                let message = format!("mixes networks at several rates, and `{}` is none", self.model.kind.as_str());
-                return Err(ConfigError::new("mixture", message).help("set model.kind to lstm or gru, or leave it out"));
-            }
+        }
+        if let Some(drift) = &self.drift {
+            drift.validate().map_err(|error| error.within("drift"))?;
         }
         let networks = self.networks();
         let model = self.model.validate().and_then(|()| self.model.validate_cell(&networks));
@@ -466,6 +398,18 @@ impl ForecastConfig {
 
     /// Refuses what makes no sense of classes.
     fn validate_for_classes(&self) -> Result<(), ConfigError> {
+        if self.transform.is_some() {
+            return Err(ConfigError::new("transform", "is of numbers, and the targets are classes"));
+        }
+        if self.drift.is_some() {
+            return Err(ConfigError::new("drift", "is of numbers, and the targets are classes"));
+        }
+        if let MixtureSetting::On(MixtureConfig { zero_mean: true, .. }) = &self.mixture {
+            return Err(ConfigError::new("mixture.zero_mean", "is of numbers, and the targets are classes"));
+        }
+        if !self.features.lags.is_empty() {
+            return Err(ConfigError::new("features.lags", "is of numbers, and the targets are classes"));
+        }
         if self.features.scale_ratio {
             return Err(ConfigError::new("features.scale_ratio", "is of numbers, and the targets are classes"));
         }
@@ -479,72 +423,6 @@ impl ForecastConfig {
                 let message = "carries numbers on, and the targets are classes";
                 let error = ConfigError::new(format!("bad_values.{setting}"), message);
                 return Err(error.help("write \"mask\", \"dead-letter\" or \"fail\""));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// How classes are told apart: of targets, where they are classes, and of `features.categories`.
-///
-/// Classes are numbered in the order in which the log first shows them. One that was never seen before is forecast as part of
-/// an open class, `(other)`, and has a number of its own from then on, as long as there are any left.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ClassesConfig {
-    /// Most classes to tell apart in a column. All that come later count as the open class.
-    pub max: usize,
-    /// Classes that are known beforehand, by column, such as `{ light = ["red", "green"] }`.
-    pub known: BTreeMap<String, Vec<String>>,
-    /// Numbers of a learned vector that stands for a class among the network's input. By default there is an input of its own
-    /// for each class where there are at most 32, else a vector of 16 numbers.
-    pub embedding: Option<usize>,
-    /// How many past classes the model `ar` conditions on.
-    pub order: usize,
-}
-
-/// Columns with more classes are seen through learned vectors by default, and those are so long.
-const ONE_HOT_MAX: usize = 33;
-const EMBEDDING_DEFAULT: usize = 16;
-/// More classes than this would make the last layer larger than everything else.
-const CLASSES_MAX: usize = 65_536;
-/// Longer contexts are seldom met twice.
-const ORDER_MAX: usize = 16;
-
-impl Default for ClassesConfig {
-    fn default() -> Self {
-        Self { max: 32, known: BTreeMap::new(), embedding: None, order: 4 }
-    }
-}
-
-impl ClassesConfig {
-    /// How the network sees a column with so many classes.
-    pub(crate) fn code(&self, classes: usize) -> Code {
-        let by_default = (classes > ONE_HOT_MAX).then_some(EMBEDDING_DEFAULT);
-        Code { classes, embedding: self.embedding.or(by_default) }
-    }
-
-    fn validate(&self, config: &ForecastConfig) -> Result<(), ConfigError> {
-        let fail = |key: &str, message: String| Err(ConfigError::new(key, message));
-        if !(1..=CLASSES_MAX).contains(&self.max) {
-            return fail("max", format!("must be from 1 to {CLASSES_MAX}, not {}", self.max));
-        }
-        if self.embedding.is_some_and(|width| !(1..=HIDDEN_MAX).contains(&width)) {
-            return fail("embedding", format!("must be from 1 to {HIDDEN_MAX}"));
-        }
-        if !(1..=ORDER_MAX).contains(&self.order) {
-            return fail("order", format!("must be from 1 to {ORDER_MAX}, not {}", self.order));
-        }
-        for (column, known) in &self.known {
-            no_repeats(&format!("known.{column}"), known)?;
-            if known.len() > self.max {
-                let (count, max) = (known.len(), self.max);
-                return fail(&format!("known.{column}"), format!("names {count} classes, and max is {max}"));
-            }
-            let is_target = config.model.head == HeadKind::Categorical && config.targets.contains(column);
-            if !is_target && !config.features.categories.contains(column) {
-                let message = "is neither a target that is a class nor one of features.categories";
-                return fail(&format!("known.{column}"), message.to_owned());
             }
         }
         Ok(())
@@ -581,6 +459,7 @@ pub(crate) fn no_repeats<T: PartialEq + std::fmt::Display>(key: &str, values: &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feature::TransformKind;
 
     fn refused(change: impl Fn(&mut ForecastConfig)) -> String {
         let mut config = ForecastConfig::new(["y"]);
@@ -614,15 +493,22 @@ mod tests {
         assert_eq!(refused(|c| c.ewma.decay = 1.0), "ewma.decay");
         assert_eq!(refused(|c| c.garch.window = 49), "garch.window");
         assert_eq!(refused(|c| c.garch.refit_every = 0), "garch.refit_every");
-        let mixed = |mixture: MixtureConfig| refused(|c| c.mixture = Some(mixture.clone()));
-        assert_eq!(mixed(MixtureConfig { rates: vec![], ..MixtureConfig::default() }), "mixture.rates");
-        assert_eq!(mixed(MixtureConfig { rates: vec![1e-3, 1e-3], ..MixtureConfig::default() }), "mixture.rates");
+        let mixed = |mixture: MixtureConfig| refused(|c| c.mixture = MixtureSetting::On(mixture.clone()));
+        assert_eq!(mixed(MixtureConfig { rates: Some(vec![]), ..MixtureConfig::default() }), "mixture.rates");
+        assert_eq!(mixed(MixtureConfig { rates: Some(vec![1e-3, 1e-3]), ..MixtureConfig::default() }), "mixture.rates");
         assert_eq!(mixed(MixtureConfig { share: 1.0, ..MixtureConfig::default() }), "mixture.share");
-        let plain = |c: &mut ForecastConfig| {
-            (c.mixture, c.model.kind) = (Some(MixtureConfig::default()), ModelKind::Ar);
-        };
-        assert_eq!(refused(plain), "mixture");
+        assert_eq!(
+            refused(|c| c.drift = Some(DriftConfig { tolerance: 4.0, ..DriftConfig::default() })),
+            "drift.tolerance"
+        );
         assert_eq!(refused(|c| c.max_keys = Some(0)), "max_keys");
+        assert_eq!(refused(|c| c.bad_values.limit = f64::INFINITY), "bad_values.limit");
+        assert_eq!(refused(|c| c.bad_values.limit = f64::NAN), "bad_values.limit");
+        assert_eq!(refused(|c| c.features.lags = vec![0]), "features.lags");
+        assert_eq!(
+            refused(|c| c.transform = Some(TransformConfig { kind: TransformKind::Log, unit: -1.0, targets: None })),
+            "transform.unit"
+        );
         assert_eq!(refused(|c| c.controls = vec![ModelKind::Ar, ModelKind::Ar]), "controls");
         assert_eq!(refused(|c| c.scores.to = Some(0)), "scores.to");
     }
