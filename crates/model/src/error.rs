@@ -25,6 +25,14 @@ pub enum ModelError {
         /// Row that differed.
         row: usize,
     },
+    /// A head was asked to forecast what it is not made for.
+    #[error("the head {head:?} does not forecast {what}; set `model.head` to one that does")]
+    Head {
+        /// The head.
+        head: crate::head::HeadKind,
+        /// What it was asked for.
+        what: &'static str,
+    },
     /// A file with initial weights cannot be used.
     #[error("the initial weights in {file} cannot be used: {reason}")]
     InitialWeights {

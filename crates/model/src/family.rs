@@ -9,8 +9,10 @@ use sluicegate_core::SnapshotReader;
 use crate::cell::libtorch::TorchCell;
 use crate::cell::{CellKind, CellShape};
 use crate::config::{BackendKind, ForecastConfig};
+use crate::control::classes::{Counts, Repeat};
 use crate::control::{Autoregression, Persistence};
 use crate::error::ModelError;
+use crate::head::Head;
 use crate::network::{Learning, Network};
 use crate::predictor::Predictor;
 use crate::wave::Dims;
@@ -66,16 +68,54 @@ impl ModelKind {
         match self {
             Self::Persistence => Ok(Box::new(Persistence::new(dims.clone()))),
             Self::Ar => Ok(Box::new(Autoregression::new(config.ar.clone(), dims.clone()))),
-            Self::Lstm => Ok(Box::new(network(CellKind::Lstm, config, dims, base_dir)?)),
-            Self::Gru => Ok(Box::new(network(CellKind::Gru, config, dims, base_dir)?)),
-            Self::Rnn => Ok(Box::new(network(CellKind::Rnn, config, dims, base_dir)?)),
+            Self::Lstm => Ok(Box::new(of_numbers(CellKind::Lstm, config, dims, base_dir)?)),
+            Self::Gru => Ok(Box::new(of_numbers(CellKind::Gru, config, dims, base_dir)?)),
+            Self::Rnn => Ok(Box::new(of_numbers(CellKind::Rnn, config, dims, base_dir)?)),
+        }
+    }
+
+    /// Builds a model of this kind, of targets that are classes, in its initial state.
+    ///
+    /// # Errors
+    /// When the backend fails or does not keep the laws on this machine, or the initial weights cannot be read.
+    pub fn build_of_classes(
+        self,
+        config: &ForecastConfig,
+        dims: &Dims,
+        base_dir: &Path,
+    ) -> Result<Box<dyn Predictor<f32>>, ModelError> {
+        match self {
+            Self::Persistence => Ok(Box::new(Repeat::last(dims.clone()))),
+            Self::Ar => Ok(Box::new(Counts::new(config.classes.order, dims.clone()))),
+            Self::Lstm => Ok(Box::new(of_classes(CellKind::Lstm, config, dims, base_dir)?)),
+            Self::Gru => Ok(Box::new(of_classes(CellKind::Gru, config, dims, base_dir)?)),
+            Self::Rnn => Ok(Box::new(of_classes(CellKind::Rnn, config, dims, base_dir)?)),
         }
     }
 }
 
-fn network(kind: CellKind, config: &ForecastConfig, dims: &Dims, base_dir: &Path) -> Result<Network, ModelError> {
+fn of_numbers(kind: CellKind, config: &ForecastConfig, dims: &Dims, base_dir: &Path) -> Result<Network, ModelError> {
+    network(kind, config.model.head.of_numbers(dims.outputs())?, config, dims, base_dir)
+}
+
+fn of_classes(
+    kind: CellKind,
+    config: &ForecastConfig,
+    dims: &Dims,
+    base_dir: &Path,
+) -> Result<Network<f32>, ModelError> {
+    network(kind, config.model.head.of_classes(dims)?, config, dims, base_dir)
+}
+
+fn network<F: Send>(
+    kind: CellKind,
+    head: Box<dyn Head<F>>,
+    config: &ForecastConfig,
+    dims: &Dims,
+    base_dir: &Path,
+) -> Result<Network<F>, ModelError> {
     let model = &config.model;
-    let shape = CellShape { kind, inputs: dims.inputs, hidden: model.hidden };
+    let shape = CellShape { kind, inputs: dims.cell_inputs(), hidden: model.hidden };
     let cell = match model.backend {
         BackendKind::Auto | BackendKind::Libtorch => Box::new(TorchCell::new(shape)?),
     };
@@ -85,7 +125,6 @@ fn network(kind: CellKind, config: &ForecastConfig, dims: &Dims, base_dir: &Path
         optimizer: model.optimizer.clone(),
         enabled: model.learn,
     };
-    let head = model.head.build(dims.outputs());
     let mut network = Network::new(dims.clone(), shape, cell, head, learning, model.seed)?;
     if let Some(initial) = &model.initial {
         let file = base_dir.join(initial);

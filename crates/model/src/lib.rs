@@ -56,8 +56,8 @@ mod slab;
 mod wave;
 
 pub use config::{
-    BackendKind, BadValuesConfig, BpttConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting,
-    ModelConfig, OnBadValue, ScoresConfig,
+    BackendKind, BadValuesConfig, BpttConfig, ClassesConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig,
+    MixtureSetting, ModelConfig, OnBadValue, ScoresConfig,
 };
 pub use error::ModelError;
 pub use family::ModelKind;

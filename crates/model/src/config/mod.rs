@@ -1,10 +1,12 @@
 //! The settings of a forecast operator: the table `[operator.NAME]` with `type = "forecast"`.
 
 mod bad_values;
+mod classes;
 mod drift;
 mod mixture;
 
 pub use bad_values::{BadValuesConfig, OnBadValue};
+pub use classes::ClassesConfig;
 pub use drift::DriftConfig;
 pub use mixture::{MixtureConfig, MixtureSetting};
 
@@ -39,7 +41,7 @@ const WINDOW_MAX: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
-    /// The numeric columns to forecast.
+    /// The columns to forecast: numbers, or classes where `model.head` is of classes.
     pub targets: Vec<String>,
     /// A function through which the targets are seen, such as the logarithm of prices. By default they are as they come.
     #[serde(default)]
@@ -59,6 +61,9 @@ pub struct ForecastConfig {
     /// What the network sees beside the targets' own past.
     #[serde(default)]
     pub features: FeatureConfig,
+    /// How classes are told apart, where targets or inputs are classes.
+    #[serde(default)]
+    pub classes: ClassesConfig,
     /// The model, and how it learns.
     #[serde(default)]
     pub model: ModelConfig,
@@ -222,6 +227,7 @@ impl ForecastConfig {
             time: None,
             interval: None,
             features: FeatureConfig::default(),
+            classes: ClassesConfig::default(),
             model: ModelConfig::default(),
             mixture: MixtureSetting::default(),
             drift: None,
@@ -273,6 +279,17 @@ impl ForecastConfig {
         if self.scores.to.is_some_and(|to| to <= self.scores.from) {
             return fail("scores.to", format!("must come after scores.from, which is {}", self.scores.from));
         }
+        self.classes.validate(self).map_err(|error| error.within("classes"))?;
+        let there_are = self.columns_there_are();
+        if let Some(other) = self.columns.iter().flatten().find(|column| !there_are.contains(column)) {
+            let what = if self.model.head.is_of_classes() { "classes" } else { "numbers" };
+            let names: Vec<&str> = there_are.iter().map(|column| column.as_str()).collect();
+            let message = format!("`{}` is no column of forecasts of {what}", other.as_str());
+            return Err(ConfigError::new("columns", message).help(format!("there are: {}", names.join(", "))));
+        }
+        if self.model.head.is_of_classes() {
+            self.validate_for_classes()?;
+        }
         self.ar.validate().map_err(|error| error.within("ar"))?;
         self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
         if let MixtureSetting::On(mixture) = &self.mixture {
@@ -282,6 +299,42 @@ impl ForecastConfig {
             drift.validate().map_err(|error| error.within("drift"))?;
         }
         self.model.validate().map_err(|error| error.within("model"))
+    }
+}
+
+impl ForecastConfig {
+    /// The columns that there are of what is forecast.
+    pub(crate) fn columns_there_are(&self) -> &'static [Column] {
+        if self.model.head.is_of_classes() { &Column::OF_CLASSES } else { &Column::OF_NUMBERS }
+    }
+
+    /// Refuses what makes no sense of classes.
+    fn validate_for_classes(&self) -> Result<(), ConfigError> {
+        if self.features.scale_ratio {
+            return Err(ConfigError::new("features.scale_ratio", "is of numbers, and the targets are classes"));
+        }
+        if !self.features.lags.is_empty() {
+            return Err(ConfigError::new("features.lags", "are of numbers, and the targets are classes"));
+        }
+        if self.transform.is_some() {
+            return Err(ConfigError::new("transform", "is of numbers, and the targets are classes"));
+        }
+        if self.mixture.of(self.model.kind).is_some_and(|mixture| mixture.zero_mean) {
+            return Err(ConfigError::new("mixture.zero_mean", "is of numbers, and the targets are classes"));
+        }
+        if self.scores.standardise_rows.is_some() {
+            return Err(ConfigError::new("scores.standardise_rows", "is of numbers, and the targets are classes"));
+        }
+        for (setting, policy) in
+            [("target", self.bad_values.target), ("missing_target", self.bad_values.missing_target)]
+        {
+            if policy == OnBadValue::Carry {
+                let message = "carries numbers on, and the targets are classes";
+                let error = ConfigError::new(format!("bad_values.{setting}"), message);
+                return Err(error.help("write \"mask\", \"dead-letter\" or \"fail\""));
+            }
+        }
+        Ok(())
     }
 }
 

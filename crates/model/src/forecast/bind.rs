@@ -1,22 +1,30 @@
 //! From settings and columns to an operator per shard.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
 use sluicegate_core::{
     BoxError, ConfigError, Operator, OperatorConfig, OperatorFactory, PipelineContext, Placement, ShardContext,
 };
 
+use super::classes::{self, Classes};
+use super::column::Column;
 use super::decode::Columns;
 use super::members::Lineup;
-use super::numbers::{Column, Numbers, Plan};
+use super::numbers::{self, Numbers};
 use super::operator::ForecastOperator;
+use super::plan::Plan;
+use super::vocabulary::Vocabulary;
 use crate::cell::CellShape;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
 use crate::family::ModelKind;
+use crate::head::HeadKind;
 use crate::predictor::Predictor;
 use crate::wave::Dims;
+
+/// How a model of some kind is built.
+type Build<F> = fn(ModelKind, &ForecastConfig, &Dims, &Path) -> Result<Box<dyn Predictor<F>>, ModelError>;
 
 /// A forecast operator's settings, checked against the columns it will get.
 pub(super) struct Factory {
@@ -47,9 +55,22 @@ impl OperatorConfig for ForecastConfig {
 
 impl Factory {
     pub(super) fn dims(&self) -> Dims {
+        let vocabularies = self.vocabularies();
+        let classes = if self.config.model.head.is_of_classes() {
+            vocabularies.iter().take(self.config.targets.len()).map(Vocabulary::len).collect()
+        } else {
+            Vec::new()
+        };
+        let code = |vocabulary: &Vocabulary| self.config.classes.code(vocabulary.len());
+        let codes = vocabularies.iter().map(code).collect();
+        Dims { targets: self.config.targets.len(), classes, codes, ..self.dims_of_numbers() }
+    }
+
+    /// Those of the numbers alone, for what looks at nothing else.
+    pub(super) fn dims_of_numbers(&self) -> Dims {
         let mut horizons = self.config.horizons.clone();
         horizons.sort_unstable();
-        let targets = self.config.targets.len();
+        let targets = if self.config.model.head.is_of_classes() { 0 } else { self.config.targets.len() };
         Dims {
             targets,
             horizons,
@@ -59,16 +80,28 @@ impl Factory {
         }
     }
 
+    /// Of the columns of classes in their order, with what is known beforehand.
+    pub(super) fn vocabularies(&self) -> Vec<Vocabulary> {
+        let ForecastConfig { targets, features, classes, model, .. } = &self.config;
+        let open = |column: &String| {
+            let known = classes.known.get(column).into_iter().flatten();
+            Vocabulary::open(classes.max, known.map(String::as_str))
+        };
+        let of_target = |column| if model.head == HeadKind::Bernoulli { Vocabulary::binary() } else { open(column) };
+        let targets = targets.iter().filter(|_| model.head.is_of_classes()).map(of_target);
+        targets.chain(features.categories.iter().map(open)).collect()
+    }
+
     /// The models in their initial state, in the order of the lineup.
-    fn models(&self, lineup: &Lineup) -> Result<Vec<Box<dyn Predictor>>, ModelError> {
+    fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
         let build = |(kind, rate): &(ModelKind, Option<f64>)| match rate {
             Some(rate) => {
                 let mut member = config.clone();
                 member.model.optimizer.rate = *rate;
-                kind.build(&member, &dims, &self.base_dir)
+                build(*kind, &member, &dims, &self.base_dir)
             }
-            None => kind.build(config, &dims, &self.base_dir),
+            None => build(*kind, config, &dims, &self.base_dir),
         };
         lineup.models.iter().map(build).collect()
     }
@@ -76,7 +109,10 @@ impl Factory {
     /// The layout, with the product called `product`.
     fn plan(&self, lineup: &Lineup, product: &str) -> Plan {
         let wanted = |column: &Column| {
-            let asked = self.config.columns.as_ref().is_none_or(|columns| columns.contains(column));
+            let asked = match &self.config.columns {
+                Some(columns) => columns.contains(column),
+                None => *column != Column::Probabilities,
+            };
             let is_there = match column {
                 Column::Weight => lineup.is_mixed(),
                 Column::Drift => self.config.drift.is_some(),
@@ -86,7 +122,7 @@ impl Factory {
         };
         Plan {
             kind: self.config.layout,
-            columns: Column::ALL.into_iter().filter(wanted).collect(),
+            columns: self.config.columns_there_are().iter().copied().filter(wanted).collect(),
             dims: self.dims(),
             targets: self.config.targets.clone(),
             models: std::iter::once(product).chain(lineup.names()).map(str::to_owned).collect(),
@@ -99,7 +135,8 @@ impl Factory {
 impl OperatorFactory for Factory {
     fn output_schema(&self) -> SchemaRef {
         // Names of models are data in the long layout and the product's own is left out of the names of the wide one.
-        self.plan(&Lineup::of(&self.config), "").schema()
+        let plan = self.plan(&Lineup::of(&self.config), "");
+        if self.config.model.head.is_of_classes() { classes::schema(&plan) } else { numbers::schema(&plan) }
     }
 
     fn placement(&self) -> Placement {
@@ -109,15 +146,20 @@ impl OperatorFactory for Factory {
     /// Of the network; controls compute alike on every machine that keeps to IEEE 754.
     fn arithmetic(&self) -> Option<String> {
         let kind = self.config.model.kind.cell()?;
-        let shape = CellShape { kind, inputs: self.dims().inputs, hidden: self.config.model.hidden };
+        let shape = CellShape { kind, inputs: self.dims().cell_inputs(), hidden: self.config.model.hidden };
         // Where the backend fails, building the operator fails with the reason.
         crate::arithmetic::of_libtorch(shape).ok()
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {
         let lineup = Lineup::of(&self.config);
-        let models = self.models(&lineup)?;
         let plan = self.plan(&lineup, &shard.component);
+        if self.config.model.head.is_of_classes() {
+            let models = self.models(&lineup, ModelKind::build_of_classes)?;
+            let desk = Classes::new(&self.config, &plan, &lineup, shard);
+            return Ok(Box::new(ForecastOperator::new(self, models, desk, shard)));
+        }
+        let models = self.models(&lineup, ModelKind::build)?;
         let desk = Numbers::new(&self.config, &plan, &lineup, shard);
         Ok(Box::new(ForecastOperator::new(self, models, desk, shard)))
     }

@@ -6,16 +6,26 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema, TimeUnit};
 use sluicegate_core::config::nearest;
 use sluicegate_core::{Batch, ConfigError, Counter, Offset, Roles};
 
+use super::vocabulary::Vocabulary;
 use crate::config::{BadValuesConfig, ForecastConfig, OnBadValue};
 use crate::error::ModelError;
 use crate::feature::Transform;
+use crate::wave::MISSING;
 
+/// What to do when a head for classes meets numbers.
+const NUMBERS_NEED_NO_CLASSES: &str =
+    "for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes";
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Which columns mean what, by name and place.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
+    /// Targets that are numbers.
     targets: Vec<NumberColumn>,
+    /// Columns of classes: the targets where they are classes, then the categories among the input.
+    classes: Vec<(String, usize)>,
+    /// How many of those are targets.
+    class_targets: usize,
     inputs: Vec<NumberColumn>,
     key: Option<(String, usize)>,
     time: Option<(String, usize)>,
@@ -51,15 +61,41 @@ struct Numbers {
     carried: Vec<bool>,
 }
 
+/// Classes of some columns, as in [`Events`].
+struct Classes {
+    codes: Vec<u32>,
+    labels: Vec<u32>,
+    known: Vec<u32>,
+    texts: Vec<StringArray>,
+}
+
 /// What is wrong with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bad {
     Missing,
-    /// It is there, but no number that can be worked with.
+    /// It is there, but nothing that can be worked with.
     Unusable(&'static str),
 }
 
 impl Bad {
+    /// What is wrong with a class, if anything.
+    fn of_class(text: Option<&str>, vocabulary: &Vocabulary) -> Option<Self> {
+        match text {
+            None => Some(Self::Missing),
+            Some(text) if vocabulary.admits(text) => None,
+            Some(_) => Some(Self::Unusable("is neither true nor false, neither 0 nor 1")),
+        }
+    }
+
+    /// What is to be done about it.
+    fn policy(self, is_target: bool, bad: BadValuesConfig) -> OnBadValue {
+        match (is_target, self) {
+            (true, Self::Missing) => bad.missing_target,
+            (true, Self::Unusable(_)) => bad.target,
+            (false, _) => bad.input,
+        }
+    }
+
     fn reason(self) -> &'static str {
         match self {
             Self::Missing => "is null",
@@ -82,8 +118,16 @@ pub(super) struct Events {
     pub(super) offsets: Vec<i64>,
     keys: Option<StringArray>,
     pub(super) times: Vec<Option<i64>>,
-    /// `[rows, targets]`.
+    /// `[rows, targets]`; none where they are classes.
     pub(super) targets: Vec<f64>,
+    /// `[rows, columns of classes]`: what the models see, [`MISSING`] where missing.
+    codes: Vec<u32>,
+    /// `[rows, targets that are classes]`: what they count as for the forecasts that were made of them.
+    pub(super) labels: Vec<u32>,
+    /// `[rows, targets that are classes]`: how many classes were known, this row's included.
+    pub(super) known: Vec<u32>,
+    /// Per target that is a class: the classes as they came in.
+    pub(super) texts: Vec<StringArray>,
     /// `[rows, extra inputs]`.
     pub(super) inputs: Vec<f64>,
     /// Which of the targets and inputs that are missing the key's last value stands for; empty where none does.
@@ -94,6 +138,18 @@ pub(super) struct Events {
 impl Events {
     pub(super) fn len(&self) -> usize {
         self.offsets.len()
+    }
+
+    /// The classes of a row that the models see.
+    pub(super) fn codes(&self, row: usize) -> &[u32] {
+        let width = self.codes.len() / self.len().max(1);
+        &self.codes[row * width..(row + 1) * width]
+    }
+
+    /// The targets of a row that are classes, as they count for what was forecast of them.
+    pub(super) fn labels(&self, row: usize) -> &[u32] {
+        let width = self.texts.len();
+        &self.labels[row * width..(row + 1) * width]
     }
 
     /// The targets of a row that are missing and that the key's last value stands for.
@@ -124,8 +180,28 @@ impl Columns {
             |setting: &str, own: &Option<String>, role: Option<String>, what: &str, fits: fn(&DataType) -> bool| {
                 own.clone().or(role).map(|name| find(schema, setting, &name, what, fits)).transpose()
             };
+        let classes = |setting: &str, names: &[String]| -> Result<Vec<(String, usize)>, ConfigError> {
+            names.iter().map(|name| find(schema, setting, name, "text, an integer or a boolean", is_key)).collect()
+        };
+        let of_classes = config.model.head.is_of_classes();
+        let targets = if of_classes {
+            (Vec::new(), classes("targets", &config.targets).map_err(|error| error.help(NUMBERS_NEED_NO_CLASSES))?)
+        } else {
+            let is_no_number = |name: &String| {
+                let field = schema.column_with_name(name);
+                field.is_some_and(|(_, field)| !is_number(field.data_type()) && is_key(field.data_type()))
+            };
+            let help = |error: ConfigError| match config.targets.iter().any(is_no_number) {
+                true => error.help("for classes set model.head to \"categorical\""),
+                false => error,
+            };
+            (numeric("targets", &config.targets, &transform).map_err(help)?, Vec::new())
+        };
+        let class_targets = targets.1.len();
         let columns = Self {
-            targets: numeric("targets", &config.targets, &transform)?,
+            targets: targets.0,
+            class_targets,
+            classes: [targets.1, classes("features.categories", &config.features.categories)?].concat(),
             inputs: numeric("features.inputs", &config.features.inputs, &|_| None)?,
             key: optional("key", &config.key, roles.key, "text, an integer or a boolean", is_key)?,
             time: optional("time", &config.time, roles.time, "a timestamp or a date", is_time)?,
@@ -147,6 +223,7 @@ impl Columns {
         batch: &Batch,
         bad: BadValuesConfig,
         counters: &BadValueCounters,
+        vocabularies: &mut [Vocabulary],
     ) -> Result<Events, ModelError> {
         let offsets: Vec<i64> = batch.offsets().iter().map(|offset| offset.0).collect();
         let first = offsets.first().copied().unwrap_or(0);
@@ -166,7 +243,12 @@ impl Columns {
         let inputs = numbers(records, &self.inputs, &offsets, bad.limit, |column, at, what| {
             settle(bad.input, "input", column, at, what, &counters.input)
         })?;
+        let classes = self.classes(records, &offsets, bad, counters, vocabularies)?;
         Ok(Events {
+            codes: classes.codes,
+            labels: classes.labels,
+            known: classes.known,
+            texts: classes.texts,
             offsets,
             keys,
             times,
@@ -177,8 +259,65 @@ impl Columns {
         })
     }
 
+    /// The classes of a batch. They are numbered in the order of the log.
+    fn classes(
+        &self,
+        records: &RecordBatch,
+        offsets: &[i64],
+        bad: BadValuesConfig,
+        counters: &BadValueCounters,
+        vocabularies: &mut [Vocabulary],
+    ) -> Result<Classes, ModelError> {
+        let (width, targets, first) = (self.classes.len(), self.class_targets, offsets.first().copied().unwrap_or(0));
+        let mut classes = Classes {
+            codes: vec![MISSING; offsets.len() * width],
+            labels: vec![MISSING; offsets.len() * targets],
+            known: vec![0; offsets.len() * targets],
+            texts: Vec::with_capacity(targets),
+        };
+        for (place, (column, vocabulary)) in self.classes.iter().zip(vocabularies).enumerate() {
+            let is_target = place < targets;
+            let texts = take(records, column, first, &DataType::Utf8)?.as_string::<i32>().clone();
+            for (row, (text, offset)) in texts.iter().zip(offsets).enumerate() {
+                match text.and_then(|text| vocabulary.meet(text)) {
+                    Some(met) => {
+                        classes.codes[row * width + place] = met.code;
+                        if is_target {
+                            classes.labels[row * targets + place] = met.label;
+                        }
+                    }
+                    None => {
+                        let at = Offset(*offset);
+                        match (is_target, Bad::of_class(text, vocabulary)) {
+                            (true, Some(what @ Bad::Unusable(_))) => {
+                                settle(bad.target, "target", column, at, what, &counters.target)?
+                            }
+                            (true, _) => {
+                                let counter = &counters.target_missing;
+                                settle(bad.missing_target, "missing_target", column, at, Bad::Missing, counter)?
+                            }
+                            (false, _) => settle(bad.input, "input", column, at, Bad::Missing, &counters.input)?,
+                        };
+                    }
+                }
+                if is_target {
+                    classes.known[row * targets + place] = vocabulary.known();
+                }
+            }
+            if is_target {
+                classes.texts.push(texts);
+            }
+        }
+        Ok(classes)
+    }
+
     /// Rows that are to be taken out, in order, each with its reason in full.
-    pub(super) fn to_reject(&self, batch: &Batch, bad: BadValuesConfig) -> Result<Vec<(usize, String)>, ModelError> {
+    pub(super) fn to_reject(
+        &self,
+        batch: &Batch,
+        bad: BadValuesConfig,
+        vocabularies: &[Vocabulary],
+    ) -> Result<Vec<(usize, String)>, ModelError> {
         if !bad.rejects() {
             return Ok(Vec::new());
         }
@@ -191,13 +330,17 @@ impl Columns {
             let array = take(records, &number.column, first, &DataType::Float64)?;
             for (row, value) in array.as_primitive::<Float64Type>().iter().enumerate() {
                 let Err(what) = number.read(value, bad.limit) else { continue };
-                let policy = match (is_target, what) {
-                    (true, Bad::Missing) => bad.missing_target,
-                    (true, Bad::Unusable(_)) => bad.target,
-                    (false, _) => bad.input,
-                };
-                if policy == OnBadValue::DeadLetter {
+                if what.policy(is_target, bad) == OnBadValue::DeadLetter {
                     rows.entry(row).or_insert_with(|| format!("column `{}` {}", number.column.0, what.reason()));
+                }
+            }
+        }
+        for (place, (column, vocabulary)) in self.classes.iter().zip(vocabularies).enumerate() {
+            let texts = take(records, column, first, &DataType::Utf8)?;
+            for (row, text) in texts.as_string::<i32>().iter().enumerate() {
+                let Some(what) = Bad::of_class(text, vocabulary) else { continue };
+                if what.policy(place < self.class_targets, bad) == OnBadValue::DeadLetter {
+                    rows.entry(row).or_insert_with(|| format!("column `{}` {}", column.0, what.reason()));
                 }
             }
         }
@@ -403,6 +546,9 @@ mod tests {
             Schema::new(vec![Field::new("load", DataType::Float32, true), Field::new("city", DataType::Utf8, true)]);
         let find = |target: &str| Columns::find(&ForecastConfig::new([target]), &schema).unwrap_err().to_string();
         assert_eq!(find("lode"), "`targets`: there is no column `lode`; did you mean `load`?");
-        assert_eq!(find("city"), "`targets`: column `city` has type Utf8, but must hold a number");
+        assert_eq!(
+            find("city"),
+            "`targets`: column `city` has type Utf8, but must hold a number; for classes set model.head to \"categorical\""
+        );
     }
 }

@@ -7,6 +7,7 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::decode::Events;
 use super::stretch::Stretch;
+use super::vocabulary::Vocabulary;
 use crate::error::ModelError;
 use crate::wave::Wave;
 
@@ -64,8 +65,14 @@ pub(super) trait Desk: Send {
     fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], wave: &Wave, row: usize);
 
     /// Ends the stretch, whose first row has this index among all of the shard: sums up its scores in the order of the log, so
-    /// that the sums do not depend on how it was cut, and makes its table.
-    fn close(&mut self, stretch: &Stretch, first_row: u64) -> Result<RecordBatch, ModelError>;
+    /// that the sums do not depend on how it was cut, and makes its table. Targets that are classes have their names in
+    /// `vocabularies`, the first ones.
+    fn close(
+        &mut self,
+        stretch: &Stretch,
+        first_row: u64,
+        vocabularies: &[Vocabulary],
+    ) -> Result<RecordBatch, ModelError>;
 
     /// Publishes what is summed up of so many keys.
     fn publish(&self, keys: usize);

@@ -4,16 +4,24 @@
 //! key's state under the new parameters; forecast its successors. So a forecast never saw its target, and the row one reads at
 //! time t says what comes next.
 
+mod arrays;
 mod bind;
+mod classes;
+mod column;
 mod decode;
 mod desk;
 mod drift;
 mod members;
 mod numbers;
 mod operator;
+mod plan;
+mod ranges;
 mod reject;
 mod run;
 mod settings;
 mod stretch;
+mod vocabulary;
+mod weight_gauges;
+mod weights;
 
-pub use numbers::Column;
+pub use column::Column;

@@ -13,13 +13,13 @@ use super::desk::Desk;
 use super::reject;
 use super::run::Scratch;
 use super::settings::Settings;
+use super::vocabulary::Vocabulary;
 use crate::config::BadValuesConfig;
 use crate::duration::parse_micros;
 use crate::error::ModelError;
 use crate::feature::Features;
 use crate::keys::Keys;
 use crate::predictor::Predictor;
-use crate::wave::Dims;
 
 /// A table of about this many rows is put together at a time: large enough to share the cost of a table, small enough to
 /// stay in the cache.
@@ -36,8 +36,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct ForecastOperator<D: Desk> {
     pub(super) partition: PartitionId,
     component: String,
-    pub(super) dims: Dims,
     pub(super) columns: Columns,
+    /// Of the columns of classes, in their order.
+    vocabularies: Vec<Vocabulary>,
     pub(super) bad_values: BadValuesConfig,
     pub(super) settings: Settings,
     /// Rows seen so far: the index of the next one.
@@ -68,7 +69,7 @@ impl<D: Desk> ForecastOperator<D> {
         desk: D,
         shard: &ShardContext,
     ) -> Self {
-        let (config, dims) = (&factory.config, factory.dims());
+        let config = &factory.config;
         let keys = Keys::new(config.max_keys, config.ttl_events);
         let labels = [("operator", shard.component.as_str()), ("partition", shard.partition.as_str())];
         let counter = |name: &str| shard.metrics.counter(name, &labels);
@@ -92,14 +93,14 @@ impl<D: Desk> ForecastOperator<D> {
             partition: shard.partition.clone(),
             component: shard.component.clone(),
             columns: factory.columns.clone(),
+            vocabularies: factory.vocabularies(),
             bad_values: config.bad_values,
             settings: Settings::of(config),
             rows: 0,
             keys,
-            features: Features::new(&config.features, &dims, interval),
+            features: Features::new(&config.features, &factory.dims_of_numbers(), interval),
             desk,
             models,
-            dims,
             counters,
             scratch: Scratch::for_slots(0),
         }
@@ -153,7 +154,7 @@ impl<D: Desk> Operator for ForecastOperator<D> {
             let (expected, found) = (self.partition.clone(), batch.partition().clone());
             return Err(ModelError::WrongPartition { expected, found }.into());
         }
-        let refused = self.columns.to_reject(&batch, self.bad_values)?;
+        let refused = self.columns.to_reject(&batch, self.bad_values, &self.vocabularies)?;
         let batch = if refused.is_empty() {
             batch
         } else {
@@ -161,14 +162,14 @@ impl<D: Desk> Operator for ForecastOperator<D> {
             letters.into_iter().for_each(|letter| out.reject(letter));
             kept
         };
-        let events = self.columns.decode(&batch, self.bad_values, &self.counters.bad)?;
+        let events = self.columns.decode(&batch, self.bad_values, &self.counters.bad, &mut self.vocabularies)?;
         let (per_event, cells) = (self.desk.rows_per_event(), self.desk.cells_per_event());
         let step = (TABLE_ROWS / per_event).max(EVENTS_MIN).min(CELLS_MAX / cells).max(1);
         for from in (0..events.len()).step_by(step) {
             let to = (from + step).min(events.len());
             let first_row = self.rows;
             let stretch = self.run(&events, from, to)?;
-            let table = self.desk.close(&stretch, first_row as u64)?;
+            let table = self.desk.close(&stretch, first_row as u64, &self.vocabularies)?;
             // A row per event keeps the event's offset; several rows per event are numbered anew, densely.
             let offsets = match per_event {
                 1 => batch.offsets().slice(from, to - from),
@@ -202,6 +203,9 @@ impl<D: Desk> Operator for ForecastOperator<D> {
         to.scope("settings", |to| self.settings.snapshot(to))?;
         to.i64("rows", &[1], &[self.rows])?;
         to.scope("keys", |to| self.keys.snapshot(&order, to))?;
+        for (place, vocabulary) in self.vocabularies.iter().enumerate() {
+            to.scope(&format!("classes.{place}"), |to| vocabulary.snapshot(to))?;
+        }
         to.scope("features", |to| self.features.snapshot(&order, to))?;
         self.desk.snapshot(&order, to)?;
         for (place, model) in self.models.iter().enumerate() {
@@ -220,6 +224,9 @@ impl<D: Desk> Operator for ForecastOperator<D> {
             return Err(ModelError::Restore("it counts fewer than no rows".into()).into());
         }
         let keys = self.keys.restore(self.rows, &from.scope("keys"))?;
+        for (place, vocabulary) in self.vocabularies.iter_mut().enumerate() {
+            vocabulary.restore(&from.scope(&format!("classes.{place}")))?;
+        }
         self.features.restore(keys, &from.scope("features"))?;
         self.desk.restore(keys, from)?;
         for (place, model) in self.models.iter_mut().enumerate() {

@@ -181,6 +181,8 @@ impl<D: Desk> ForecastOperator<D> {
                 inputs: &events.inputs[row.at * inputs..][..inputs],
                 carried_inputs: events.carried_inputs.get(row.at * inputs..(row.at + 1) * inputs).unwrap_or_default(),
             };
+            wave.codes.extend_from_slice(events.codes(row.at));
+            wave.classes.extend_from_slice(events.labels(row.at));
             if self.features.observe(&event, wave) {
                 let at = Offset(events.offsets[row.at]);
                 self.columns.time_went_back(self.bad_values, at, &self.counters.bad)?;

@@ -38,6 +38,14 @@ impl Settings {
             ("drift", config.drift.as_ref().map_or("none".to_owned(), |drift| format!("{drift:?}"))),
             ("model.kind", model.kind.as_str().to_owned()),
         ];
+        if model.head.is_of_classes() || !config.features.categories.is_empty() {
+            values.extend([
+                ("features.categories", format!("{:?}", config.features.categories)),
+                ("classes.max", config.classes.max.to_string()),
+                ("classes.embedding", format!("{:?}", config.classes.embedding)),
+                ("classes.order", config.classes.order.to_string()),
+            ]);
+        }
         if model.kind.cell().is_some() {
             values.extend([
                 ("model.hidden", model.hidden.to_string()),

@@ -4,10 +4,14 @@
 //! distribution they stand for. Its loss is the negative log-likelihood and its gradient is analytic, so automatic
 //! differentiation is needed for the cell only. One file each.
 
+mod bernoulli;
+mod categorical;
 mod gaussian;
 mod linear;
 mod student_t;
 
+pub use bernoulli::BernoulliHead;
+pub use categorical::CategoricalHead;
 pub use gaussian::GaussianHead;
 pub use linear::Linear;
 pub use student_t::StudentTHead;
@@ -16,7 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluicegate_score::Distribution;
 
+use crate::error::ModelError;
 use crate::parameters::ParameterSpec;
+use crate::wave::Dims;
 
 /// The natural logarithm of the scale is held in this range, in units of the running scale of the target.
 pub const LOG_SCALE: std::ops::RangeInclusive<f32> = -6.0..=5.0;
@@ -80,14 +86,42 @@ pub enum HeadKind {
     StudentT,
     /// A Gaussian whose gradient is guarded against outliers.
     Gaussian,
+    /// A probability for each of several classes: text, integers or booleans.
+    Categorical,
+    /// The probability of a yes: booleans, or 0 and 1.
+    Bernoulli,
 }
 
 impl HeadKind {
-    /// A head of this kind with `outputs` outputs.
-    pub fn build(self, outputs: usize) -> Box<dyn Head> {
+    /// Whether targets are classes.
+    pub fn is_of_classes(self) -> bool {
+        matches!(self, Self::Categorical | Self::Bernoulli)
+    }
+
+    /// A head of this kind with `outputs` outputs that are numbers.
+    ///
+    /// # Errors
+    /// When it is one of classes.
+    pub fn of_numbers(self, outputs: usize) -> Result<Box<dyn Head>, ModelError> {
         match self {
-            Self::StudentT => Box::new(StudentTHead::new(outputs)),
-            Self::Gaussian => Box::new(GaussianHead::new(outputs)),
+            Self::StudentT => Ok(Box::new(StudentTHead::new(outputs))),
+            Self::Gaussian => Ok(Box::new(GaussianHead::new(outputs))),
+            Self::Categorical | Self::Bernoulli => Err(ModelError::Head { head: self, what: "numbers" }),
+        }
+    }
+
+    /// A head of this kind for targets that are classes.
+    ///
+    /// # Errors
+    /// When it is one of numbers.
+    pub fn of_classes(self, dims: &Dims) -> Result<Box<dyn Head<f32>>, ModelError> {
+        match self {
+            Self::Categorical => {
+                let classes = dims.pairs().map(|(target, _)| dims.classes[target]).collect();
+                Ok(Box::new(CategoricalHead::new(classes)))
+            }
+            Self::Bernoulli => Ok(Box::new(BernoulliHead::new(dims.outputs()))),
+            Self::StudentT | Self::Gaussian => Err(ModelError::Head { head: self, what: "classes" }),
         }
     }
 }
@@ -101,7 +135,7 @@ pub(crate) mod testing {
     use super::*;
 
     /// Compares the analytic gradient of a head's loss with central differences.
-    pub(crate) fn assert_gradient(head: &dyn Head, own: &[f32], raw: &[f32], labels: &[f32]) {
+    pub(crate) fn assert_gradient<F>(head: &dyn Head<F>, own: &[f32], raw: &[f32], labels: &[f32]) {
         const STEP: f32 = 1e-2;
         let (mut d_raw, mut d_own) = (vec![0.0; raw.len()], vec![0.0; own.len()]);
         head.loss(own, raw, labels, &mut d_raw, &mut d_own);

@@ -5,7 +5,6 @@ mod issue;
 mod layout;
 mod outstanding;
 mod scoreboard;
-mod weights;
 mod zero_mean;
 
 use std::ops::Range;
@@ -14,22 +13,24 @@ use arrow::array::RecordBatch;
 use sluicegate_core::{ShardContext, SnapshotReader, SnapshotWriter};
 use sluicegate_score::{Distribution, FixedShare, Score};
 
+use super::column::Column;
 use super::decode::Events;
 use super::desk::{At, Desk};
 use super::drift::Drift;
 use super::members::{Lineup, Shown, Source};
+use super::plan::Plan;
 use super::stretch::Stretch;
+use super::vocabulary::Vocabulary;
+use super::weight_gauges::WeightGauges;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
 use crate::wave::{Dims, Wave};
 use combine::{Combination, Wanted};
 use issue::{Cell, Issued, Outcome};
-pub use layout::Column;
 use layout::Layout;
-pub(super) use layout::Plan;
+pub(super) use layout::schema;
 use outstanding::Outstanding;
 use scoreboard::Scoreboard;
-use weights::WeightGauges;
 
 /// See the [module](self).
 pub(super) struct Numbers {
@@ -77,7 +78,7 @@ impl Numbers {
             combination,
             drift: Drift::new(config.drift.as_ref(), &plan.targets, shard),
             scoreboard: Scoreboard::new(config.scores, plan, shard),
-            layout: plan.build(&shard.partition),
+            layout: layout::build(plan, &shard.partition),
             dims: dims.clone(),
             members: lineup.members.iter().map(|member| member.source).collect(),
             shown: lineup.shown.clone(),
@@ -208,7 +209,7 @@ impl Desk for Numbers {
         }
     }
 
-    fn close(&mut self, stretch: &Stretch, first_row: u64) -> Result<RecordBatch, ModelError> {
+    fn close(&mut self, stretch: &Stretch, first_row: u64, _: &[Vocabulary]) -> Result<RecordBatch, ModelError> {
         let values = self.observed.chunks_exact(self.dims.targets);
         for ((values, cells), row) in values.zip(self.cells.chunks_exact(self.cells_per_event())).zip(first_row..) {
             self.scoreboard.observe(row, values);

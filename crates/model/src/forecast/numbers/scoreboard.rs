@@ -3,75 +3,51 @@
 use sluicegate_core::{Gauge, ShardContext, SnapshotReader, SnapshotWriter};
 use sluicegate_score::{Score, Tally};
 
-use super::layout::Plan;
 use crate::config::ScoresConfig;
 use crate::error::ModelError;
+use crate::forecast::plan::Plan;
+use crate::forecast::ranges::Ranges;
 
-/// Which rows of the partition a sum is over.
-const LEARNING: usize = 0;
-const SCORED: usize = 1;
 const STATS: [&str; 9] = ["n", "nll", "crps", "mae", "mse", "rmse", "coverage50", "coverage80", "coverage95"];
 
 /// Sums per output, model and range of rows, and each target's deviation over the first rows.
 ///
 /// Gauges `forecast_score{operator, partition, model, target, horizon, range, stat}` hold the means so far, NaN where there
-/// is none; ranges are `learning` and `scored`, or `all` where the settings tell no rows apart.
+/// is none.
 pub(super) struct Scoreboard {
-    config: ScoresConfig,
+    standardise_rows: Option<u64>,
+    ranges: Ranges,
     targets: usize,
     per_target: usize,
     /// `[2, K · models]`.
     tallies: Vec<Tally>,
     /// `[targets]`: count, mean and sum of squared deviations of the first rows.
     first: Vec<[f64; 3]>,
-    /// `[2, K · models, stats]`.
+    /// `[ranges shown, K · models, stats]`.
     gauges: Vec<Gauge>,
 }
 
 impl Scoreboard {
     pub(super) fn new(config: ScoresConfig, plan: &Plan, shard: &ShardContext) -> Self {
         let (outputs, models) = (plan.dims.outputs(), plan.models.len());
-        let ranges: &[&str] = if config.from > 0 { &["learning", "scored"] } else { &["", "all"] };
-        let mut gauges = Vec::new();
-        for range in ranges.iter().filter(|range| !range.is_empty()) {
-            for (target, horizon) in plan.dims.pairs() {
-                let horizon = horizon.to_string();
-                for model in &plan.models {
-                    for stat in STATS {
-                        let gauge = shard.metrics.gauge(
-                            "forecast_score",
-                            &[
-                                ("operator", &shard.component),
-                                ("partition", shard.partition.as_str()),
-                                ("model", model),
-                                ("target", &plan.targets[target]),
-                                ("horizon", &horizon),
-                                ("range", range),
-                                ("stat", stat),
-                            ],
-                        );
-                        gauge.set(f64::NAN);
-                        gauges.push(gauge);
-                    }
-                }
-            }
-        }
         let labels = [("operator", shard.component.as_str()), ("partition", shard.partition.as_str())];
         let standardised = shard.metrics.gauge("forecast_standardised", &labels);
         standardised.set(f64::from(u8::from(config.standardise_rows.is_some())));
+        let ranges = Ranges::new(config);
         Self {
-            config,
+            standardise_rows: config.standardise_rows,
+            gauges: ranges.gauges(plan, shard, &STATS),
+            ranges,
             targets: plan.dims.targets,
             per_target: plan.dims.horizons.len() * models,
-            tallies: vec![Tally::new(); 2 * outputs * models],
+            tallies: vec![Tally::new(); Ranges::COUNT * outputs * models],
             first: vec![[0.0; 3]; plan.dims.targets],
-            gauges,
         }
     }
 
     /// Takes in the values of a row, NaN where missing. Rows must come in order.
     pub(super) fn observe(&mut self, row: u64, values: &[f64]) {
-        if self.config.standardise_rows.is_none_or(|rows| row >= rows) {
+        if self.standardise_rows.is_none_or(|rows| row >= rows) {
             return;
         }
         for ([n, mean, squares], value) in self.first.iter_mut().zip(values).filter(|(_, value)| !value.is_nan()) {
@@ -84,18 +60,15 @@ impl Scoreboard {
 
     /// Takes in a score of a row.
     pub(super) fn add(&mut self, row: u64, place: usize, score: &Score) {
-        if self.config.to.is_some_and(|to| row >= to) {
-            return;
+        if let Some(range) = self.ranges.of(row) {
+            self.tallies[range * self.targets * self.per_target + place].add(score);
         }
-        let range = if row < self.config.from { LEARNING } else { SCORED };
-        let cells = self.targets * self.per_target;
-        self.tallies[range * cells + place].add(score);
     }
 
     /// A tally in the units it is shown in; `None` where the target has no deviation to show it in.
     fn shown(&self, place: usize) -> Option<Tally> {
         let tally = self.tallies[place];
-        if self.config.standardise_rows.is_none() {
+        if self.standardise_rows.is_none() {
             return Some(tally);
         }
         let target = place % (self.targets * self.per_target) / self.per_target;
@@ -105,8 +78,8 @@ impl Scoreboard {
 
     pub(super) fn publish(&self) {
         let cells = self.targets * self.per_target;
-        let first = if self.config.from > 0 { LEARNING } else { SCORED };
-        for (place, gauges) in (first * cells..2 * cells).zip(self.gauges.chunks_exact(STATS.len())) {
+        let places = self.ranges.first_shown() * cells..Ranges::COUNT * cells;
+        for (place, gauges) in places.zip(self.gauges.chunks_exact(STATS.len())) {
             let shown = self.shown(place);
             let stat = |of: fn(&Tally) -> Option<f64>| shown.as_ref().and_then(of);
             let stats = [

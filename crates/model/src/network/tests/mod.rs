@@ -141,7 +141,7 @@ impl Driven {
         let dims = Dims { targets: 1, horizons: vec![1], inputs: 1, ..Dims::default() };
         let cell = LinearCell { fault, parameters: [0.0; 4], unrolled: None };
         let learning = Learning { every: EVERY, window: WINDOW, optimizer: OptimizerConfig::default(), enabled: true };
-        let head = head.build(dims.outputs());
+        let head = head.of_numbers(dims.outputs()).unwrap();
         let mut network = Network::new(dims, SHAPE, Box::new(cell), head, learning, 7).unwrap();
         network.reserve(4);
         Self { network, events: BTreeMap::new(), rows: 0 }

@@ -7,9 +7,12 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use sluicegate_core::PartitionId;
 use sluicegate_score::LEVELS;
 
-use super::{Column, Layout, Plan, arrays, dictionary};
+use super::{Layout, data_type};
 use crate::error::ModelError;
+use crate::forecast::arrays::{self, dictionary};
+use crate::forecast::column::Column;
 use crate::forecast::numbers::issue::{FAMILIES, Issued, Outcome};
+use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
@@ -19,7 +22,7 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
         Field::new("model", dictionary(), false),
     ];
     for column in &plan.columns {
-        fields.extend(column.names().into_iter().map(|name| Field::new(name, column.data_type(), true)));
+        fields.extend(column.names().into_iter().map(|name| Field::new(name, data_type(*column), true)));
     }
     fields
 }
@@ -32,7 +35,7 @@ pub(super) struct Long {
 
 impl Long {
     pub(super) fn new(plan: Plan, partition: &PartitionId) -> Self {
-        Self { schema: plan.schema(), plan, partition: partition.clone() }
+        Self { schema: super::schema(&plan), plan, partition: partition.clone() }
     }
 
     /// Target, horizon and model of every row.
@@ -97,9 +100,10 @@ impl Layout for Long {
                     Column::Crps => cell.score.crps,
                     Column::Pit => cell.score.pit,
                     Column::Weight => cell.weight,
-                    Column::Drift => f64::NAN,
+                    // Those of classes are refused where the settings are checked.
+                    _ => f64::NAN,
                 };
-                if column.data_type() == DataType::Float64 {
+                if data_type(*column) == DataType::Float64 {
                     numbers[place].push(value);
                 }
                 place += 1;

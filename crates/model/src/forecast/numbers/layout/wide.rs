@@ -7,16 +7,19 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, SchemaRef};
 use sluicegate_core::PartitionId;
 
-use super::{Column, Layout, Plan, arrays};
+use super::{Layout, data_type};
 use crate::error::ModelError;
+use crate::forecast::arrays;
+use crate::forecast::column::Column;
 use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued, Outcome};
+use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
 pub(super) fn fields(plan: &Plan) -> Vec<Field> {
     let mut fields = Vec::new();
     for (target, name) in plan.targets.iter().enumerate() {
         for column in plan.columns.iter().filter(|column| column.is_of_target()) {
-            fields.push(Field::new(format!("{name}_{}", column.as_str()), column.data_type(), true));
+            fields.push(Field::new(format!("{name}_{}", column.as_str()), data_type(*column), true));
         }
         for (_, horizon) in plan.dims.pairs().filter(|(of, _)| *of == target) {
             for (model, model_name) in plan.models.iter().enumerate() {
@@ -24,19 +27,14 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
                     0 => format!("{name}_{horizon}"),
                     _ => format!("{name}_{horizon}_{model_name}"),
                 };
-                for column in columns_of(plan, model) {
-                    let field = |what: String| Field::new(format!("{prefix}_{what}"), column.data_type(), true);
+                for column in plan.columns_of(model) {
+                    let field = |what: String| Field::new(format!("{prefix}_{what}"), data_type(*column), true);
                     fields.extend(column.names().into_iter().map(field));
                 }
             }
         }
     }
     fields
-}
-
-/// What is said of a model, the first being the product, of which no mixture has a weight.
-fn columns_of(plan: &Plan, model: usize) -> impl Iterator<Item = &Column> {
-    plan.columns.iter().filter(move |column| !column.is_of_target() && (model > 0 || **column != Column::Weight))
 }
 
 pub(super) struct Wide {
@@ -47,14 +45,13 @@ pub(super) struct Wide {
 
 impl Wide {
     pub(super) fn new(plan: Plan, partition: &PartitionId) -> Self {
-        Self { schema: plan.schema(), plan, partition: partition.clone() }
+        Self { schema: super::schema(&plan), plan, partition: partition.clone() }
     }
 }
 
 fn number(cell: &Cell, column: Column, part: usize) -> f64 {
     let issued = cell.issued.as_ref();
     match column {
-        Column::Family | Column::Observed | Column::Drift => f64::NAN,
         Column::Quantiles => issued.map_or(f64::NAN, |issued| issued.quantiles()[part]),
         Column::Mean => issued.map_or(f64::NAN, Issued::mean),
         Column::Scale => issued.map_or(f64::NAN, Issued::scale),
@@ -64,6 +61,8 @@ fn number(cell: &Cell, column: Column, part: usize) -> f64 {
         Column::Crps => cell.score.crps,
         Column::Pit => cell.score.pit,
         Column::Weight => cell.weight,
+        // Those that are no numbers have their own place; those of classes are refused where the settings are checked.
+        _ => f64::NAN,
     }
 }
 
@@ -87,7 +86,7 @@ impl Layout for Wide {
             }
             for place in target * horizons * models..(target + 1) * horizons * models {
                 let of_place = || cells.iter().skip(place).step_by(per_event);
-                for column in columns_of(&self.plan, place % models) {
+                for column in self.plan.columns_of(place % models) {
                     if *column == Column::Family {
                         let places = of_place().map(|cell| cell.issued.as_ref().map_or(-1, Issued::family)).collect();
                         columns.push(arrays::texts(places, &FAMILIES)?);

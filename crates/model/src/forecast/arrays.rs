@@ -7,9 +7,10 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::datatypes::DataType;
 
+use super::stretch::Stretch;
 use crate::error::ModelError;
-use crate::forecast::stretch::Stretch;
 
 /// Numbers, NaN as null.
 pub(super) fn numbers(values: Vec<f64>) -> ArrayRef {
@@ -52,4 +53,9 @@ pub(super) fn identity(stretch: &Stretch, partition: &str, times: usize) -> Resu
         texts(keys, &stretch.keys)?,
         Arc::new(time.with_timezone("UTC")),
     ])
+}
+
+/// The type of text that repeats.
+pub(super) fn dictionary() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }

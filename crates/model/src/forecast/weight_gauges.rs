@@ -2,8 +2,8 @@
 
 use sluicegate_core::{Gauge, ShardContext};
 
-use super::layout::Plan;
-use crate::forecast::members::Lineup;
+use super::members::Lineup;
+use super::plan::Plan;
 
 /// Gauges `forecast_weight{operator, partition, model, target, horizon}`: a member's weight as it is now, averaged over the
 /// keys that are remembered. None where the product is no mixture.
