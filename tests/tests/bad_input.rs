@@ -72,6 +72,8 @@ fn a_wrong_pipeline_is_refused_with_its_line_and_what_to_do() {
         ("window = 4", "window = 0", &["meters.toml:10", "bptt.window"]),
         ("every = 1, window = 4", "every = 8, window = 4", &["meters.toml:10", "multiple of bptt.every", "window = 8"]),
         ("every = 1, window = 4", "every = 0, window = 4", &["meters.toml:10", "bptt.every"]),
+        ("hidden = 4,", "hidden = 4, lags = 3,", &["meters.toml:10", "model.lags", "set kind = \"mlp\""]),
+        ("hidden = 4,", "kind = \"full-history\",", &["meters.toml:10", "bptt.window", "history_max"]),
         ("hidden = 4", "hidden = \"many\"", &["meters.toml:10", "string"]),
         ("hidden = 4", "kind = \"lstn\"", &["meters.toml:10", "lstn", "lstm"]),
         ("name = \"meters\"", "nam = \"meters\"", &["meters.toml", "name"]),

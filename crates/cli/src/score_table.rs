@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment};
 
 use crate::layout;
-use crate::scores::{Block, Row};
+use crate::scores::{Block, Row, STATS};
 
 /// A block of scores with its title.
 pub(crate) fn render(block: &Block) -> String {
@@ -14,7 +14,9 @@ pub(crate) fn render(block: &Block) -> String {
         header.push(left("target"));
     }
     header.push(left("model"));
-    header.extend(["events", "NLL", "CRPS", "MAE", "MSE", "RMSE", "50 %", "80 %", "95 %"].map(right));
+    let columns = if block.of_classes { &COLUMNS_OF_CLASSES[..] } else { &COLUMNS_OF_NUMBERS[..] };
+    header.push(right("events"));
+    header.extend(columns.iter().map(|column| right(column.title)));
     table.set_header(header);
     let mut last_target = None;
     for row in &block.rows {
@@ -26,7 +28,7 @@ pub(crate) fn render(block: &Block) -> String {
         }
         cells.push(left(&row.model));
         cells.push(right(&layout::grouped(row.events)));
-        cells.extend(figures(row).iter().map(|figure| right(figure)));
+        cells.extend(columns.iter().map(|column| right(&column.figure(row))));
         table.add_row(cells);
     }
     format!("{}\n{}", title(block), layout::text(&table))
@@ -37,6 +39,9 @@ fn title(block: &Block) -> String {
     if block.several_horizons || block.horizon != "1" {
         let steps = if block.horizon == "1" { "step" } else { "steps" };
         title.push_str(&format!(" · {} {steps} ahead", block.horizon));
+    }
+    if block.of_classes {
+        return title;
     }
     let units = match (block.standardised, block.targets) {
         (true, 0 | 1) => "in standard deviations of the target".to_owned(),
@@ -59,12 +64,47 @@ fn range(range: &str) -> &str {
     }
 }
 
-fn figures(row: &Row) -> [String; 8] {
-    std::array::from_fn(|stat| {
-        let value = row.means[stat];
-        // Coverage is shown in per cent: it is to be compared with the level in its heading.
-        if stat < 5 { figure(value) } else { percent(value) }
-    })
+/// A column of the table.
+struct Column {
+    title: &'static str,
+    /// One of [`STATS`].
+    stat: &'static str,
+    /// Shares are shown in per cent: coverage is to be compared with the level in its heading.
+    is_share: bool,
+}
+
+const fn plain(title: &'static str, stat: &'static str) -> Column {
+    Column { title, stat, is_share: false }
+}
+
+const fn share(title: &'static str, stat: &'static str) -> Column {
+    Column { title, stat, is_share: true }
+}
+
+const COLUMNS_OF_NUMBERS: [Column; 8] = [
+    plain("NLL", "nll"),
+    plain("CRPS", "crps"),
+    plain("MAE", "mae"),
+    plain("MSE", "mse"),
+    plain("RMSE", "rmse"),
+    share("50 %", "coverage50"),
+    share("80 %", "coverage80"),
+    share("95 %", "coverage95"),
+];
+
+const COLUMNS_OF_CLASSES: [Column; 4] = [
+    plain("bits", "bits"),
+    plain("Brier", "brier"),
+    share("right, %", "accuracy"),
+    share("off, %", "calibration_error"),
+];
+
+impl Column {
+    fn figure(&self, row: &Row) -> String {
+        let stat = STATS.iter().position(|stat| *stat == self.stat);
+        let value = stat.map_or(f64::NAN, |stat| row.means[stat]);
+        if self.is_share { percent(value) } else { figure(value) }
+    }
 }
 
 fn figure(value: f64) -> String {
@@ -91,7 +131,7 @@ fn right(text: &str) -> Cell {
 mod tests {
     use super::*;
     use crate::scores::blocks;
-    use crate::testing::{score, standardised};
+    use crate::testing::{score, score_of_class, standardised};
     use sluicegate::Sample;
 
     fn text(samples: &[Sample]) -> String {
@@ -135,6 +175,20 @@ mod tests {
          volume   forecast      100    1.23e6    1.23e6    1.23e6   1.52e12    1.23e6   50.0   50.0   50.0
                   ar            100         –         –         –         –         –      –      –      –
         ───────────────────────────────────────────────────────────────────────────────────────────────────
+        ");
+    }
+
+    #[test]
+    fn classes_have_columns_of_their_own() {
+        let mut samples = Vec::new();
+        for (model, value) in [("forecast", 0.25), ("ar", 0.5)] {
+            samples.extend(score_of_class("forecast", model, "light", 1_000.0, value));
+        }
+        insta::assert_snapshot!(text(&samples), @r"
+        forecast · all events
+        ─────────────────────────────────────────────────────
+         model      events    bits   Brier   right, %   off, %
+        ═════════════════════════════════════════════════════
         ");
     }
 

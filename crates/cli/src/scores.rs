@@ -4,8 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sluicegate::Sample;
 
-/// The statistics of a score in the order of the table.
-pub(crate) const STATS: [&str; 8] = ["nll", "crps", "mae", "mse", "rmse", "coverage50", "coverage80", "coverage95"];
+/// The statistics of scores of numbers.
+pub(crate) const OF_NUMBERS: [&str; 8] =
+    ["nll", "crps", "mae", "mse", "rmse", "coverage50", "coverage80", "coverage95"];
+/// Those that only scores of classes have, beside the NLL.
+pub(crate) const OF_CLASSES: [&str; 4] = ["bits", "brier", "accuracy", "calibration_error"];
+/// All of them, in this order.
+pub(crate) const STATS: [&str; 12] = {
+    let [a, b, c, d, e, f, g, h] = OF_NUMBERS;
+    let [i, j, k, l] = OF_CLASSES;
+    [a, b, c, d, e, f, g, h, i, j, k, l]
+};
 const MSE: usize = 3;
 const RMSE: usize = 4;
 
@@ -21,6 +30,8 @@ pub(crate) struct Block {
     pub(crate) standardised: bool,
     /// Whether the operator has scores at several horizons.
     pub(crate) several_horizons: bool,
+    /// Whether the targets are classes.
+    pub(crate) of_classes: bool,
     /// How many targets the operator has.
     pub(crate) targets: usize,
     /// How many of them have scores: one that never varied has none in units of its deviation.
@@ -66,6 +77,10 @@ pub(crate) fn blocks(samples: &[Sample]) -> Vec<Block> {
         .filter_map(|sample| sample.label("operator"))
         .collect();
     let mut horizons: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let is_of_classes =
+        |sample: &&Sample| sample.name == "forecast_score" && sample.label("stat") == Some(OF_CLASSES[0]);
+    let of_classes: BTreeSet<&str> =
+        samples.iter().filter(is_of_classes).filter_map(|sample| sample.label("operator")).collect();
     let scores = collect(samples);
     for (operator, _, horizon) in scores.keys() {
         horizons.entry(operator.clone()).or_default().insert(horizon.clone());
@@ -89,7 +104,8 @@ pub(crate) fn blocks(samples: &[Sample]) -> Vec<Block> {
                 rank(a).cmp(&rank(b)).then(a.means[0].total_cmp(&b.means[0])).then(a.model.cmp(&b.model))
             });
             let several_horizons = horizons.get(&operator).is_some_and(|horizons| horizons.len() > 1);
-            Block { operator, range, horizon, standardised, several_horizons, targets, targets_known, rows }
+            let of_classes = of_classes.contains(operator.as_str());
+            Block { operator, range, horizon, standardised, several_horizons, of_classes, targets, targets_known, rows }
         })
         .collect();
     let steps = |block: &Block| block.horizon.parse::<u64>().unwrap_or(u64::MAX);

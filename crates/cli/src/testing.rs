@@ -44,6 +44,21 @@ pub(crate) fn score(
         coverage if coverage.starts_with("coverage") => 0.5,
         _ => value,
     };
-    let means = crate::scores::STATS.iter().map(|stat| sample(stat, mean(stat)));
+    let means = crate::scores::OF_NUMBERS.iter().map(|stat| sample(stat, mean(stat)));
     means.chain([sample("n", n)]).collect()
+}
+
+/// What one operator with a target of classes publishes of one model, over all events, one step ahead.
+pub(crate) fn score_of_class(operator: &str, model: &str, target: &str, n: f64, value: f64) -> Vec<Sample> {
+    let mut samples = score(operator, "p", model, target, 1, "all", n, value);
+    samples.retain(|sample| matches!(sample.label("stat"), Some("nll" | "n")));
+    let nll = samples.iter().find(|sample| sample.label("stat") == Some("nll")).cloned();
+    for stat in crate::scores::OF_CLASSES {
+        samples.extend(nll.clone().map(|mut sample| {
+            sample.labels.retain(|(name, _)| name != "stat");
+            sample.labels.push(("stat".to_owned(), stat.to_owned()));
+            sample
+        }));
+    }
+    samples
 }

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn it_is_the_same_each_time_and_another_for_another_shape() {
-        let shape = CellShape { kind: CellKind::Lstm, inputs: 3, hidden: 8 };
+        let shape = CellShape::new(CellKind::Lstm, 3, 8);
         let first = of_libtorch(shape).unwrap();
         assert!(first.starts_with("libtorch 2."), "{first}");
         assert_eq!(of_libtorch(shape).unwrap(), first);

@@ -25,6 +25,12 @@ pub enum ModelError {
         /// Row that differed.
         row: usize,
     },
+    /// A model of numbers was asked for classes.
+    #[error("`{}` is a model of numbers, and the targets are classes; there are persistence, seasonal, markov, ar and the networks", .0.as_str())]
+    NotOfClasses(crate::family::ModelKind),
+    /// A model without a cell was to be built as a network.
+    #[error("`{}` is no network", .0.as_str())]
+    NoNetwork(crate::family::ModelKind),
     /// A head was asked to forecast what it is not made for.
     #[error("the head {head:?} does not forecast {what}; set `model.head` to one that does")]
     Head {
@@ -33,6 +39,9 @@ pub enum ModelError {
         /// What it was asked for.
         what: &'static str,
     },
+    /// Settings that cannot work.
+    #[error(transparent)]
+    Config(#[from] sluicegate_core::ConfigError),
     /// A file with initial weights cannot be used.
     #[error("the initial weights in {file} cannot be used: {reason}")]
     InitialWeights {

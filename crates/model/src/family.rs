@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluicegate_core::SnapshotReader;
 
+use crate::cell::NetworkKind;
 use crate::cell::libtorch::TorchCell;
-use crate::cell::{CellKind, CellShape};
 use crate::config::{BackendKind, ForecastConfig};
 use crate::control::classes::{Counts, Repeat};
-use crate::control::{Autoregression, Persistence};
+use crate::control::{Autoregression, Ewma, Garch, Persistence, Seasonal};
 use crate::error::ModelError;
 use crate::head::Head;
 use crate::network::{Learning, Network};
@@ -23,14 +23,27 @@ use crate::wave::Dims;
 pub enum ModelKind {
     /// The last value, as wide as its own errors have been: the control that nothing may lose to.
     Persistence,
+    /// The value of one period ago, as wide as its own errors have been.
+    Seasonal,
+    /// First order: linear in the last value alone, by recursive least squares.
+    Markov,
     /// Linear autoregression by recursive least squares.
     Ar,
+    /// For returns: the last value, with an exponentially weighted variance of changes.
+    Ewma,
+    /// For returns: the last value, with GARCH(1,1) variances and heavy tails, refitted by maximum likelihood.
+    Garch,
     /// Long short-term memory.
     Lstm,
     /// Gated recurrent unit, reset gate after the product.
     Gru,
     /// Plain recurrent network with tanh: what forgets, beside the gated cells that do not.
     Rnn,
+    /// Feed-forward net over the last `lags` events: the control without recurrence.
+    Mlp,
+    /// Recurrent network that is run anew over a key's whole past after every update, with gradients through all of it: exact up to
+    /// `history_max` events, and dear.
+    FullHistory,
 }
 
 impl ModelKind {
@@ -38,20 +51,28 @@ impl ModelKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Persistence => "persistence",
+            Self::Seasonal => "seasonal",
+            Self::Markov => "markov",
             Self::Ar => "ar",
+            Self::Ewma => "ewma",
+            Self::Garch => "garch",
             Self::Lstm => "lstm",
             Self::Gru => "gru",
             Self::Rnn => "rnn",
+            Self::Mlp => "mlp",
+            Self::FullHistory => "full-history",
         }
     }
 
-    /// The recurrent cell, where it is a recurrent network.
-    pub fn cell(self) -> Option<CellKind> {
+    /// Which network, where it is one: it has a cell, a head and an optimizer.
+    pub fn network(self) -> Option<NetworkKind> {
         match self {
-            Self::Lstm => Some(CellKind::Lstm),
-            Self::Gru => Some(CellKind::Gru),
-            Self::Rnn => Some(CellKind::Rnn),
-            Self::Persistence | Self::Ar => None,
+            Self::Lstm => Some(NetworkKind::Lstm),
+            Self::Gru => Some(NetworkKind::Gru),
+            Self::Rnn => Some(NetworkKind::Rnn),
+            Self::Mlp => Some(NetworkKind::Mlp),
+            Self::FullHistory => Some(NetworkKind::FullHistory),
+            Self::Persistence | Self::Seasonal | Self::Markov | Self::Ar | Self::Ewma | Self::Garch => None,
         }
     }
 
@@ -66,18 +87,24 @@ impl ModelKind {
         base_dir: &Path,
     ) -> Result<Box<dyn Predictor>, ModelError> {
         match self {
-            Self::Persistence => Ok(Box::new(Persistence::new(dims.clone()))),
+            Self::Persistence => Ok(Box::new(Persistence::new(config.persistence, dims.clone()))),
+            Self::Seasonal => Ok(Box::new(Seasonal::new(config.seasonal()?, dims.clone()))),
+            Self::Markov => Ok(Box::new(Autoregression::first_order(&config.ar, dims))),
             Self::Ar => Ok(Box::new(Autoregression::new(config.ar.clone(), dims.clone()))),
-            Self::Lstm => Ok(Box::new(of_numbers(CellKind::Lstm, config, dims, base_dir)?)),
-            Self::Gru => Ok(Box::new(of_numbers(CellKind::Gru, config, dims, base_dir)?)),
-            Self::Rnn => Ok(Box::new(of_numbers(CellKind::Rnn, config, dims, base_dir)?)),
+            Self::Ewma => Ok(Box::new(Ewma::new(config.ewma, dims.clone()))),
+            Self::Garch => Ok(Box::new(Garch::new(config.garch, dims.clone()))),
+            Self::Lstm | Self::Gru | Self::Rnn | Self::Mlp | Self::FullHistory => {
+                let head = config.model.head.of_numbers(dims.outputs())?;
+                Ok(Box::new(network(self, head, config, dims, base_dir)?))
+            }
         }
     }
 
     /// Builds a model of this kind, of targets that are classes, in its initial state.
     ///
     /// # Errors
-    /// When the backend fails or does not keep the laws on this machine, or the initial weights cannot be read.
+    /// When the backend fails or does not keep the laws on this machine, the initial weights cannot be read, or it is a model of
+    /// numbers.
     pub fn build_of_classes(
         self,
         config: &ForecastConfig,
@@ -86,42 +113,36 @@ impl ModelKind {
     ) -> Result<Box<dyn Predictor<f32>>, ModelError> {
         match self {
             Self::Persistence => Ok(Box::new(Repeat::last(dims.clone()))),
+            Self::Seasonal => Ok(Box::new(Repeat::seasonal(config.seasonal()?.period, dims.clone()))),
+            Self::Markov => Ok(Box::new(Counts::new(1, dims.clone()))),
             Self::Ar => Ok(Box::new(Counts::new(config.classes.order, dims.clone()))),
-            Self::Lstm => Ok(Box::new(of_classes(CellKind::Lstm, config, dims, base_dir)?)),
-            Self::Gru => Ok(Box::new(of_classes(CellKind::Gru, config, dims, base_dir)?)),
-            Self::Rnn => Ok(Box::new(of_classes(CellKind::Rnn, config, dims, base_dir)?)),
+            Self::Lstm | Self::Gru | Self::Rnn | Self::Mlp | Self::FullHistory => {
+                let head = config.model.head.of_classes(dims)?;
+                Ok(Box::new(network(self, head, config, dims, base_dir)?))
+            }
+            Self::Ewma | Self::Garch => Err(ModelError::NotOfClasses(self)),
         }
     }
 }
 
-fn of_numbers(kind: CellKind, config: &ForecastConfig, dims: &Dims, base_dir: &Path) -> Result<Network, ModelError> {
-    network(kind, config.model.head.of_numbers(dims.outputs())?, config, dims, base_dir)
-}
-
-fn of_classes(
-    kind: CellKind,
-    config: &ForecastConfig,
-    dims: &Dims,
-    base_dir: &Path,
-) -> Result<Network<f32>, ModelError> {
-    network(kind, config.model.head.of_classes(dims)?, config, dims, base_dir)
-}
-
+/// A network of this kind: one of those that have a cell.
 fn network<F: Send>(
-    kind: CellKind,
+    kind: ModelKind,
     head: Box<dyn Head<F>>,
     config: &ForecastConfig,
     dims: &Dims,
     base_dir: &Path,
 ) -> Result<Network<F>, ModelError> {
+    let kind = kind.network().ok_or(ModelError::NoNetwork(kind))?;
     let model = &config.model;
-    let shape = CellShape { kind, inputs: dims.cell_inputs(), hidden: model.hidden };
+    let shape = model.cell_shape(kind, dims.cell_inputs());
     let cell = match model.backend {
         BackendKind::Auto | BackendKind::Libtorch => Box::new(TorchCell::new(shape)?),
     };
     let learning = Learning {
         every: model.bptt.every,
-        window: model.bptt.window,
+        window: model.window(kind),
+        full_history: kind == NetworkKind::FullHistory,
         optimizer: model.optimizer.clone(),
         enabled: model.learn,
     };

@@ -2,10 +2,23 @@
 //!
 //! - [`ForecastConfig`]: the settings of the forecast operator, which is what a pipeline uses;
 //! - [`Predictor`]: the one trait of the family of models; [`ModelKind`] lists its members;
-//! - [`Network`](network::Network): a recurrent network with online truncated back-propagation through time;
-//! - [`control`]: persistence and autoregression;
-//! - [`cell`]: the recurrent arithmetic and its backends; [`head`]: the distributions; [`optimizer`]: how parameters move;
+//! - [`Network`](network::Network): a network with one state per key and online back-propagation through time;
+//! - [`control`]: persistence, seasonal, autoregression, exponentially weighted variance, GARCH, and counts of classes;
+//! - [`cell`]: the arithmetic of states and its backends; [`head`]: the distributions; [`optimizer`]: how parameters move;
 //!   [`feature`]: what the models see of an event.
+//!
+//! # Networks
+//! With x_t the input at an event of a key and h its hidden state, every one with any head, any number of keys and horizons:
+//!
+//! | `kind` | settings | what it conditions on | gradients |
+//! |---|---|---|---|
+//! | `lstm`, `gru`, `rnn` | `layers`, `variant` (GRU) | all events so far, through a state that is carried on | through the last `bptt.window` events |
+//! | `mlp` | `lags` | the last `lags` events; those before the first are zeros | exact |
+//! | `full-history` | `cell`, `layers`, `variant`, `history_max` | all events so far, run anew under the parameters of the moment | exact, up to `history_max` events |
+//!
+//! What a full history costs grows with the past of its keys, up to `history_max` steps for every event and as many for every
+//! window; `forecast_steps_recomputed` counts the former. Beyond `history_max` its past slides, and starts from the state that
+//! was stored when the first event of it was seen.
 //!
 //! One operator needs neither a pipeline nor a runtime:
 //!

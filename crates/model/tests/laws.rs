@@ -8,6 +8,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use sluicegate_core::{Metrics, SnapshotReader};
+use sluicegate_model::cell::{GruVariant, RecurrentKind};
 use sluicegate_model::feature::{CalendarFeature, TransformConfig, TransformKind};
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
@@ -39,10 +40,15 @@ fn config(spec: &LogSpec) -> ForecastConfig {
     config
 }
 
-/// Numbers of an entry of a snapshot.
+fn is_of_cell(entry: &str) -> bool {
+    entry.strip_prefix("model.parameters.").is_some_and(|name| !name.starts_with("head."))
+}
+
+/// The parameters of the cell in a snapshot.
 fn parameters(snapshot: &[u8]) -> Vec<f32> {
-    let reader = SnapshotReader::parse(snapshot).unwrap().scope("model.parameters");
-    reader.f32("weight_hh_l0", &reader.shape("weight_hh_l0").unwrap()).unwrap()
+    let reader = SnapshotReader::parse(snapshot).unwrap();
+    let all = reader.entries().into_iter().filter(|entry| is_of_cell(&entry.name));
+    all.flat_map(|entry| reader.f32(&entry.name, &entry.shape).unwrap()).collect()
 }
 
 fn waiting_windows(snapshot: &[u8]) -> usize {
@@ -62,7 +68,7 @@ fn cutting_the_log_anywhere_changes_nothing_with_300_keys_and_32_units() {
     let spec = LogSpec { rows: 3000, keys: 300, ..LogSpec::default() };
     let mut config = config(&spec);
     config.model.hidden = 32;
-    config.model.bptt = BpttConfig { every: 2, window: 4 };
+    config.model.bptt = BpttConfig { every: 2, window: Some(4) };
     config.model.update_every = Some(250);
     let suite = suite(&config, &spec);
     suite.assert_rechunking(&[1, 2, 3, 7, 8, 9, 1000]);
@@ -70,6 +76,109 @@ fn cutting_the_log_anywhere_changes_nothing_with_300_keys_and_32_units() {
     // Windows of several keys wait together, and a snapshot catches them there.
     assert!(waiting_windows(&suite.snapshot_after(1900)) > 3);
     suite.assert_snapshot_is_prefix(1900, 97);
+}
+
+/// The controls as models of their own; what they learn they learn at once, so there are no updates to count.
+#[test]
+fn every_control_keeps_the_laws() {
+    for kind in [ModelKind::Persistence, ModelKind::Ar] {
+        let spec = LogSpec { rows: 120, keys: 3, missing: 0.05, ..LogSpec::default() };
+        let mut config = config(&spec);
+        (config.model.kind, config.controls) = (kind, vec![]);
+        let suite = suite(&config, &spec);
+        suite.assert_rechunking(&[1, 7]);
+        for rows in [0, 1, 33, 64, 119] {
+            suite.assert_snapshot_is_prefix(rows, 11);
+        }
+        suite.assert_predicts_before_learning("y0", 60, &["offset", "key", "time", "target", "model", "forecast"]);
+    }
+}
+
+#[test]
+fn every_network_keeps_the_laws() {
+    for network in common::networks() {
+        let spec = LogSpec { rows: 120, keys: 3, missing: 0.05, ..LogSpec::default() };
+        let mut config = config(&spec);
+        config.model.bptt.every = 2;
+        network.apply(&mut config, 6);
+        config.model.update_every = Some(5);
+        let suite = suite(&config, &spec);
+        suite.assert_rechunking(&[1, 7]);
+        for rows in [0, 1, 33, 64, 119] {
+            suite.assert_snapshot_is_prefix(rows, 11);
+        }
+        suite.assert_predicts_before_learning("y0", 60, &["offset", "key", "time", "target", "model", "forecast"]);
+        assert_learned(&suite, &config, &spec);
+    }
+}
+
+#[test]
+fn a_full_history_computes_more_the_longer_the_past_up_to_its_cap() {
+    let spec = LogSpec { rows: 100, keys: 1, ..LogSpec::default() };
+    let recomputed = |history_max: usize, learn: bool| {
+        let mut config = config(&spec);
+        (config.model.kind, config.model.history_max) = (ModelKind::FullHistory, Some(history_max));
+        config.model.learn = learn;
+        common::metric(&run_for_metrics(&config, &spec), "forecast_steps_recomputed")
+    };
+    // The first label is there at event 2 (the first difference gives the scale), so updates are made from then on.
+    let per_event = |cap: usize| (2..100).map(|event: usize| (event + 1).min(cap) - 1).sum::<usize>() as f64;
+    assert_eq!([1, 8, 100].map(|cap| recomputed(cap, true)), [0.0, per_event(8), per_event(100)]);
+    assert_eq!(recomputed(100, false), 0.0);
+}
+
+#[test]
+fn a_full_history_that_does_not_learn_is_its_cell_bit_for_bit() {
+    let spec = LogSpec { rows: 150, keys: 3, ..LogSpec::default() };
+    let rows = |kind: ModelKind| {
+        let mut config = config(&spec);
+        (config.model.kind, config.model.learn) = (kind, false);
+        let table = suite(&config, &spec).run(16).table.unwrap();
+        ["mean", "scale"].map(|column| common::numbers(&table, column).iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    };
+    assert_eq!(rows(ModelKind::FullHistory), rows(ModelKind::Lstm));
+}
+
+/// While it learns, other keys reach a key's forecasts through the parameters only: not before the next update.
+#[test]
+fn the_values_of_other_keys_reach_a_key_with_an_update_and_not_before() {
+    const CHANGED: usize = 60;
+    /// The first row whose forecast is made under parameters that learned from the change.
+    const UPDATE: i64 = 79;
+    for network in common::networks() {
+        let spec = LogSpec { rows: 160, keys: 3, ..LogSpec::default() };
+        let mut config = config(&spec);
+        network.apply(&mut config, 2);
+        config.model.update_every = Some(20);
+        let log = spec.build();
+        let keys = arrow::array::AsArray::as_string::<i32>(log.records().column(1).as_ref()).clone();
+        let changed = common::with_column(&log, "y0", &|row, value| match keys.value(row) {
+            "key-0" if row >= CHANGED => value + 3.0,
+            _ => value,
+        });
+        let run = |log: sluicegate_core::Batch| {
+            let (config, schema) = (config.clone(), spec.schema());
+            let build = move || common::operator(&config, &schema, Path::new("."), &Metrics::new());
+            Suite::new(build, log).run(64).table.unwrap()
+        };
+        let (before, after) = (run(log.clone()), run(changed));
+        let offsets = arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(
+            before.column_by_name("offset").unwrap().as_ref(),
+        );
+        let mut moved = 0;
+        let (was, is) = (common::numbers(&before, "mean"), common::numbers(&after, "mean"));
+        let models = common::texts(&before, "model");
+        for (index, offset) in offsets.values().iter().enumerate() {
+            let same = was[index].to_bits() == is[index].to_bits();
+            if keys.value(*offset as usize) == "key-0" {
+                continue;
+            }
+            let network_row = models[index] == "forecast";
+            assert!(same || network_row && *offset >= UPDATE, "{network:?}: row {offset} of {}", models[index]);
+            moved += usize::from(!same);
+        }
+        assert!(moved > 20, "{network:?}: nothing was learned from the change, so this checks nothing");
+    }
 }
 
 #[test]
@@ -106,16 +215,24 @@ fn evicted_keys_leave_their_waiting_windows_and_start_afresh() {
 #[test]
 fn the_state_of_a_key_does_not_depend_on_the_values_of_others_while_nothing_is_learned() {
     let spec = LogSpec { rows: 400, keys: 4, ..LogSpec::default() };
-    let mut config = config(&spec);
-    config.model.learn = false;
-    let table = suite(&config, &spec).run(64).table.unwrap();
+    for network in common::networks() {
+        let mut config = config(&spec);
+        network.apply(&mut config, 4);
+        config.model.learn = false;
+        assert_alone_as_among_others(&config, &spec);
+    }
+}
+
+/// The rows of `key-2` are the same whether other keys are there or not.
+fn assert_alone_as_among_others(config: &ForecastConfig, spec: &LogSpec) {
+    let table = suite(config, spec).run(64).table.unwrap();
     let log = spec.build();
     let keys = arrow::array::AsArray::as_string::<i32>(log.records().column(1).as_ref()).clone();
     let of_key = arrow::array::BooleanArray::from_iter(keys.iter().map(|key| Some(key == Some("key-2"))));
     let alone = arrow::compute::filter_record_batch(log.records(), &of_key).unwrap();
     let offsets = sluicegate_core::Offsets::dense(sluicegate_core::Offset(0), alone.num_rows()).unwrap();
     let log = sluicegate_core::Batch::new(log.partition().clone(), offsets, alone).unwrap();
-    let schema = spec.schema();
+    let (config, schema) = (config.clone(), spec.schema());
     let build = move || common::operator(&config, &schema, Path::new("."), &Metrics::new());
     let alone = Suite::new(build, log).run(64).table.unwrap();
     let rows: Vec<bool> = arrow::array::AsArray::as_dictionary::<arrow::datatypes::Int32Type>(
@@ -174,14 +291,7 @@ fn a_mixture_is_no_worse_than_any_member_by_more_than_its_bound() {
     suite.assert_rechunking(&[1, 9]);
     suite.assert_snapshot_is_prefix(777, 30);
     let table = suite.run(64).table.unwrap();
-    let texts = |column: &str| -> Vec<String> {
-        let column =
-            arrow::compute::cast(table.column_by_name(column).unwrap(), &arrow::datatypes::DataType::Utf8).unwrap();
-        arrow::array::AsArray::as_string::<i32>(column.as_ref())
-            .iter()
-            .map(|text| text.unwrap_or("").to_owned())
-            .collect()
-    };
+    let texts = |column: &str| common::texts(&table, column);
     let (keys, models, families) = (texts("key"), texts("model"), texts("family"));
     let horizons: Vec<i32> = arrow::array::AsArray::as_primitive::<arrow::datatypes::Int32Type>(
         table.column_by_name("horizon").unwrap().as_ref(),
@@ -248,13 +358,30 @@ fn a_snapshot_of_other_settings_is_refused_by_the_name_of_the_setting() {
         ("ar.lags", |c| c.ar.lags = vec![3, 2, 1]),
         ("model.head", |c| c.model.head = HeadKind::Gaussian),
         ("model.hidden", |c| c.model.hidden = 5),
-        ("model.bptt.window", |c| c.model.bptt.window = 4),
+        ("model.bptt.window", |c| c.model.bptt.window = Some(4)),
     ];
     for (setting, change) in cases {
         let mut other = config(&spec);
         change(&mut other);
         let mut operator = common::operator(&other, &spec.schema(), Path::new("."), &Metrics::new());
         let message = operator.restore(&reader).unwrap_err().to_string();
+        assert!(message.contains(&format!("`{setting}`")), "{setting}: {message}");
+    }
+    let cases: [(ModelKind, &str, Change); 6] = [
+        (ModelKind::Lstm, "model.layers", |c| c.model.layers = 2),
+        (ModelKind::Gru, "model.variant", |c| c.model.variant = Some(GruVariant::ResetBefore)),
+        (ModelKind::Mlp, "model.lags", |c| c.model.lags = Some(7)),
+        (ModelKind::FullHistory, "model.cell", |c| c.model.cell = Some(RecurrentKind::Gru)),
+        (ModelKind::FullHistory, "model.history_max", |c| c.model.history_max = Some(100)),
+        (ModelKind::FullHistory, "model.kind", |c| c.model.kind = ModelKind::Lstm),
+    ];
+    for (kind, setting, change) in cases {
+        let mut other = config(&spec);
+        other.model.kind = kind;
+        let snapshot = suite(&other, &spec).snapshot_after(20);
+        change(&mut other);
+        let mut operator = common::operator(&other, &spec.schema(), Path::new("."), &Metrics::new());
+        let message = operator.restore(&SnapshotReader::parse(&snapshot).unwrap()).unwrap_err().to_string();
         assert!(message.contains(&format!("`{setting}`")), "{setting}: {message}");
     }
     // What only steers the run may change.
@@ -328,7 +455,6 @@ fn any_config() -> impl Strategy<Value = (ForecastConfig, LogSpec)> {
             seed,
         },
     );
-    let kind = prop_oneof![Just(ModelKind::Lstm), Just(ModelKind::Gru), Just(ModelKind::Rnn)];
     let head = prop_oneof![Just(HeadKind::StudentT), Just(HeadKind::Gaussian)];
     let optimizer = prop_oneof![Just(OptimizerKind::Adam), Just(OptimizerKind::Sgd)];
     let horizons = prop_oneof![Just(vec![1]), Just(vec![2]), Just(vec![3, 1])];
@@ -345,10 +471,10 @@ fn any_config() -> impl Strategy<Value = (ForecastConfig, LogSpec)> {
     let drift = DriftConfig { threshold: 3.0, events_min: 5, ..DriftConfig::default() };
     let mixture = prop_oneof![Just(MixtureSetting::Off), Just(MixtureSetting::On(mixed))];
     let memory = (keys, mixture, prop_oneof![Just(None), Just(Some(drift))]);
-    (spec, kind, head, optimizer, horizons, layout, learning, memory).prop_map(
+    (spec, proptest::sample::select(common::networks()), head, optimizer, horizons, layout, learning, memory).prop_map(
         |(
             spec,
-            kind,
+            member,
             head,
             optimizer,
             horizons,
@@ -357,10 +483,10 @@ fn any_config() -> impl Strategy<Value = (ForecastConfig, LogSpec)> {
             (max_keys, mixture, drift),
         )| {
             let mut config = config(&spec);
-            config.model.kind = kind;
             config.model.head = head;
             config.model.optimizer = OptimizerConfig { kind: optimizer, ..OptimizerConfig::default() };
-            config.model.bptt = BpttConfig { every, window: every * windows };
+            config.model.bptt.every = every;
+            member.apply(&mut config, every * windows);
             config.model.update_every = Some(update_every);
             config.horizons = horizons;
             config.layout = layout;

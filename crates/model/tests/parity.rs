@@ -28,7 +28,7 @@ impl Literals {
     }
 
     /// An expected result, flattened.
-    fn expected(&self, kind: CellKind, name: &str) -> Vec<f64> {
+    fn expected(&self, shape: CellShape, name: &str) -> Vec<f64> {
         fn flatten(value: &Value, into: &mut Vec<f64>) {
             match value {
                 Value::Array(values) => values.iter().for_each(|value| flatten(value, into)),
@@ -36,14 +36,18 @@ impl Literals {
             }
         }
         let mut values = Vec::new();
-        flatten(&self.0[kind.as_str()][name], &mut values);
+        let cell = match shape.layers {
+            1 => shape.kind.as_str().to_owned(),
+            layers => format!("{}-{layers}", shape.kind.as_str()),
+        };
+        flatten(&self.0[cell][name], &mut values);
         values
     }
 
-    fn state(&self, kind: CellKind) -> Vec<f32> {
-        let mut state = self.tensor("h0", HIDDEN);
-        if kind == CellKind::Lstm {
-            state.extend(self.tensor("c0", HIDDEN));
+    fn state(&self, shape: CellShape) -> Vec<f32> {
+        let mut state = self.tensor("h0", shape.layers * HIDDEN);
+        if shape.kind == CellKind::Lstm {
+            state.extend(self.tensor("c0", shape.layers * HIDDEN));
         }
         state
     }
@@ -58,26 +62,27 @@ fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     }
 }
 
-fn assert_parity(kind: CellKind) {
+fn assert_parity(kind: CellKind, layers: usize) {
     let literals = Literals::read();
-    let shape = CellShape { kind, inputs: INPUTS, hidden: HIDDEN };
+    let shape = CellShape { layers, ..CellShape::new(kind, INPUTS, HIDDEN) };
     let specs = shape.parameters();
     let values: Vec<f32> = specs.iter().flat_map(|spec| literals.tensor(&spec.name, spec.len())).collect();
     let mut cell = TorchCell::new(shape).unwrap();
     cell.load(&values).unwrap();
     let inputs = literals.tensor("inputs", STEPS * INPUTS);
 
-    let mut state = literals.state(kind);
-    for (step, expected) in literals.expected(kind, "h").chunks_exact(HIDDEN).enumerate() {
+    let mut state = literals.state(shape);
+    let h = layers * HIDDEN;
+    for (step, expected) in literals.expected(shape, "h").chunks_exact(h).enumerate() {
         cell.step(&inputs[step * INPUTS..][..INPUTS], &mut state).unwrap();
-        assert_close(&state[..HIDDEN], expected, 1e-6, &format!("h after step {step}"));
+        assert_close(&state[..h], expected, 1e-6, &format!("h after step {step}"));
         if kind == CellKind::Lstm {
-            let expected = &literals.expected(kind, "c")[step * HIDDEN..][..HIDDEN];
-            assert_close(&state[HIDDEN..], expected, 1e-6, &format!("c after step {step}"));
+            let expected = &literals.expected(shape, "c")[step * h..][..h];
+            assert_close(&state[h..], expected, 1e-6, &format!("c after step {step}"));
         }
     }
 
-    let states = literals.state(kind);
+    let states = literals.state(shape);
     let windows = Windows { count: 1, steps: STEPS, inputs, states, outputs: TRAINED };
     let unrolled = cell.unroll(&windows).unwrap();
     let linear = Linear { hidden: HIDDEN, outputs: 2 * OUTPUTS };
@@ -98,37 +103,41 @@ fn assert_parity(kind: CellKind) {
         let d_hidden = &mut d_hidden[step * HIDDEN..][..HIDDEN];
         linear.backward(&weight, hidden, &d_raw, &mut d_weight, &mut d_bias, d_hidden);
     }
-    let mut gradient = vec![0.0; values.len()];
-    cell.backward(&d_hidden, &mut gradient, None).unwrap();
+    let (mut gradient, mut d_inputs) = (vec![0.0; values.len()], Vec::new());
+    cell.backward(&d_hidden, &mut gradient, Some(&mut d_inputs)).unwrap();
 
     let terms = (TRAINED * OUTPUTS) as f32;
     let mean = |sums: &[f32]| sums.iter().map(|sum| sum / terms).collect::<Vec<_>>();
-    let expected_loss = literals.expected(kind, "window.loss")[0];
+    let expected_loss = literals.expected(shape, "window.loss")[0];
     assert!((loss / f64::from(terms) - expected_loss).abs() < 1e-6, "loss {loss} against {expected_loss}");
     let mut at = 0;
     for spec in &specs {
         let found = mean(&gradient[at..at + spec.len()]);
         at += spec.len();
         let name = format!("gradient.{}", spec.name);
-        assert_close(&found, &literals.expected(kind, &name), 1e-5, &name);
+        assert_close(&found, &literals.expected(shape, &name), 1e-5, &name);
     }
-    for (name, sums) in [("head.weight", &d_weight), ("head.bias", &d_bias), ("head.df", &d_own)] {
+    let others = [("head.weight", &d_weight), ("head.bias", &d_bias), ("head.df", &d_own), ("inputs", &d_inputs)];
+    for (name, sums) in others {
         let name = format!("gradient.{name}");
-        assert_close(&mean(sums), &literals.expected(kind, &name), 1e-5, &name);
+        assert_close(&mean(sums), &literals.expected(shape, &name), 1e-5, &name);
     }
 }
 
 #[test]
 fn lstm_steps_and_gradients_equal_pytorch() {
-    assert_parity(CellKind::Lstm);
+    assert_parity(CellKind::Lstm, 1);
+    assert_parity(CellKind::Lstm, 2);
 }
 
 #[test]
 fn gru_steps_and_gradients_equal_pytorch() {
-    assert_parity(CellKind::Gru);
+    assert_parity(CellKind::Gru, 1);
+    assert_parity(CellKind::Gru, 2);
 }
 
 #[test]
 fn rnn_steps_and_gradients_equal_pytorch() {
-    assert_parity(CellKind::Rnn);
+    assert_parity(CellKind::Rnn, 1);
+    assert_parity(CellKind::Rnn, 2);
 }

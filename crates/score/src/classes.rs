@@ -4,8 +4,8 @@ use crate::mixture::ln_sum_exp;
 use crate::sum::{Sum, count};
 use std::f64::consts::LN_2;
 
-/// How far the sum of a probability vector may be from one: what rounding makes of a softmax over a hundred thousand classes
-/// in `f32`.
+/// How far the sum of a probability vector may be from one: what rounding makes of a softmax over a hundred thousand
+/// classes in `f32`.
 const SUM_TOLERANCE: f64 = 1e-2;
 
 /// The scores of one forecast of a class against the class that came.
@@ -23,8 +23,8 @@ const SUM_TOLERANCE: f64 = 1e-2;
 pub struct ClassScore {
     /// Negative log-likelihood, in nats: infinite for a class that was held impossible.
     pub nll: f64,
-    /// The squared distance of the probabilities from 1 for the class that came and 0 for all others, from 0 to 2: the score
-    /// of Brier (1950), "Verification of forecasts expressed in terms of probability".
+    /// The squared distance of the probabilities from 1 for the class that came and 0 for all others, from 0 to 2: the
+    /// score of Brier (1950), "Verification of forecasts expressed in terms of probability".
     pub brier: f64,
     /// Whether the class that came was the most probable, of several such the first.
     pub hit: bool,
@@ -33,8 +33,8 @@ pub struct ClassScore {
 }
 
 impl ClassScore {
-    /// The scores of these probabilities, one per class, when `class` comes; `None` where there is no such class, or the
-    /// numbers are not probabilities: negative, not finite, or with a sum that is off by more than 1 %.
+    /// The scores of these probabilities, one per class, when `class` comes; `None` where there is no such class, or
+    /// the numbers are not probabilities: negative, not finite, or with a sum that is off by more than 1 %.
     ///
     /// What rounding has left their sum short of one is made up for.
     pub fn new(probabilities: &[f32], class: usize) -> Option<ClassScore> {
@@ -176,19 +176,20 @@ impl ClassTally {
         (n > 0).then(|| self.hits() as f64 / n as f64)
     }
 
-    /// The expected calibration error: by how much the confidence is off the share of hits, in the mean over ten equal bins
-    /// of the confidence, each weighted by its forecasts (Naeini, Cooper & Hauskrecht 2015, "Obtaining well calibrated
-    /// probabilities using Bayesian binning"). `None` without scores.
+    /// The expected calibration error: by how much the confidence is off the share of hits, in the mean over ten equal
+    /// bins of the confidence, each weighted by its forecasts (Naeini, Cooper & Hauskrecht 2015, "Obtaining well
+    /// calibrated probabilities using Bayesian binning"). `None` without scores.
     ///
-    /// Never quite zero for a finite series, also of a perfect forecast: a bin of m forecasts is off by up to `0.4 / √m` in the mean.
+    /// Never quite zero for a finite series, also of a perfect forecast: a bin of m forecasts is off by up to
+    /// `0.4 / √m` in the mean.
     pub fn calibration_error(&self) -> Option<f64> {
         let n = self.n();
         let gaps = self.bins.iter().map(|bin| (bin.confidence.total() - bin.hits as f64).abs());
         (n > 0).then(|| gaps.sum::<f64>() / n as f64)
     }
 
-    /// All of the tally as numbers, for a snapshot: total and compensation of the sums of NLL and Brier score, then for every
-    /// bin forecasts, hits, and total and compensation of the confidence. Counts are exact up to 2⁵³.
+    /// All of the tally as numbers, for a snapshot: total and compensation of the sums of NLL and Brier score, then for
+    /// every bin forecasts, hits, and total and compensation of the confidence. Counts are exact up to 2⁵³.
     pub fn to_array(&self) -> [f64; Self::WIDTH] {
         let mut array = [0.0; Self::WIDTH];
         array[..2].copy_from_slice(&self.nll.parts());
@@ -200,8 +201,8 @@ impl ClassTally {
         array
     }
 
-    /// The tally that [`to_array`](ClassTally::to_array) turned into these numbers, or `None` if there is none: counts that
-    /// are not whole, or more hits than forecasts.
+    /// The tally that [`to_array`](ClassTally::to_array) turned into these numbers, or `None` if there is none: counts
+    /// that are not whole, or more hits than forecasts.
     pub fn from_array(array: [f64; Self::WIDTH]) -> Option<ClassTally> {
         let [nll, nll_c, brier, brier_c, bins @ ..] = array;
         let mut tally = ClassTally {
@@ -223,8 +224,9 @@ impl ClassTally {
 /// The logarithm of the probability that a mixture gives to what its experts give these logarithms of probabilities:
 /// `ln Σ wᵢ exp(lᵢ)`, without overflow.
 ///
-/// An expert whose logarithm is NaN takes no part, and the others share its weight; NaN when none takes part. The weights need
-/// not sum to one. [`FixedShare`](crate::FixedShare) moves them by the same logarithms, and its bound holds as for densities.
+/// An expert whose logarithm is NaN takes no part, and the others share its weight; NaN when none takes part. The
+/// weights need not sum to one. [`FixedShare`](crate::FixedShare) moves them by the same logarithms, and its bound
+/// holds as for densities.
 ///
 /// ```
 /// use sluicegate_score::ln_mix;
@@ -242,8 +244,8 @@ pub fn ln_mix(weights: &[f64], ln_probabilities: &[f64]) -> f64 {
     }
 }
 
-/// The probability vector of a mixture: `Σ wᵢ pᵢ` over the experts that have one, their weights made to sum to one; `None` when
-/// none has, or two differ in length.
+/// The probability vector of a mixture: `Σ wᵢ pᵢ` over the experts that have one, their weights made to sum to one;
+/// `None` when none has, or two differ in length.
 ///
 /// ```
 /// use sluicegate_score::mix;

@@ -1,5 +1,6 @@
 //! A distribution of any family.
 
+use crate::mixture_nodes::Core;
 use crate::{Gaussian, LEVELS, Quantiles, Score, StudentT, TShape, pinball};
 
 /// A forecast: the distribution of a value that is still to come.
@@ -33,8 +34,8 @@ impl Distribution {
     /// The most numbers that [`parameters`](Distribution::parameters) gives.
     pub const PARAMETERS_MAX: usize = 7;
 
-    /// The distribution with the family, mean, scale and shape that another one gave, or `None` where there is none such. Of
-    /// `quantiles` there never is: see [`from_parameters`](Distribution::from_parameters).
+    /// The distribution with the family, mean, scale and shape that another one gave, or `None` where there is none
+    /// such. Of `quantiles` there never is: see [`from_parameters`](Distribution::from_parameters).
     pub fn from_parts(family: &str, mean: f64, scale: f64, shape: Option<f64>) -> Option<Distribution> {
         match (family, shape) {
             ("student-t", Some(df)) => Distribution::student_t(mean, scale, TShape::new(df)),
@@ -68,8 +69,9 @@ impl Distribution {
         }
     }
 
-    /// All that says which one of its family this is: location, scale and degrees of freedom, mean and standard deviation, or
-    /// the quantiles. The first [`parameter_count`](Distribution::parameter_count) numbers hold it, the rest are NaN.
+    /// All that says which one of its family this is: location, scale and degrees of freedom, mean and standard
+    /// deviation, or the quantiles. The first [`parameter_count`](Distribution::parameter_count) numbers hold it, the
+    /// rest are NaN.
     ///
     /// ```
     /// use sluicegate_score::Distribution;
@@ -89,7 +91,8 @@ impl Distribution {
         }
     }
 
-    /// The distribution whose [`parameters`](Distribution::parameters) begin with these, or `None` where there is none such.
+    /// The distribution whose [`parameters`](Distribution::parameters) begin with these, or `None` where there is none
+    /// such.
     pub fn from_parameters(family: &str, parameters: &[f64]) -> Option<Distribution> {
         match (family, parameters) {
             ("student-t", [location, scale, df, ..]) => Distribution::student_t(*location, *scale, TShape::new(*df)),
@@ -131,6 +134,15 @@ impl Distribution {
         match self {
             Distribution::StudentT(t) => Some(t.shape().df()),
             Distribution::Gaussian(_) | Distribution::Quantiles(_) => None,
+        }
+    }
+
+    /// Where most of it lies.
+    pub(crate) fn core(&self) -> Core {
+        match self {
+            Distribution::StudentT(t) => Core { centre: t.location(), scale: t.scale() },
+            Distribution::Gaussian(g) => Core { centre: g.mean(), scale: g.std_dev() },
+            Distribution::Quantiles(q) => q.core(),
         }
     }
 
@@ -183,8 +195,8 @@ impl Distribution {
     /// The [`pinball`] loss of `y`, in its units: the mean over the quantiles at [`LEVELS`].
     ///
     /// The CRPS is twice the integral of the pinball loss over all levels (Gneiting & Ranjan 2011, "Comparing density
-    /// forecasts using threshold- and quantile-weighted scoring rules", JBES 29), so twice this is an estimate of it that
-    /// gives the tails more weight, the levels being denser there.
+    /// forecasts using threshold- and quantile-weighted scoring rules", JBES 29), so twice this is an estimate of it
+    /// that gives the tails more weight, the levels being denser there.
     pub fn pinball(&self, y: f64) -> f64 {
         let losses = self.quantiles().into_iter().zip(LEVELS).map(|(quantile, level)| pinball(level, quantile, y));
         losses.sum::<f64>() / LEVELS.len() as f64

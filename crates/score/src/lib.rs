@@ -47,6 +47,7 @@ pub mod tally;
 
 mod gamma_ratio;
 mod location_scale;
+mod mixture_nodes;
 mod pinball;
 mod sum;
 mod t_mass;

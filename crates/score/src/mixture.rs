@@ -1,11 +1,8 @@
 //! A weighted mixture of distributions.
 
+use crate::mixture_nodes::{Core, integrate};
 use crate::{Distribution, LEVELS, Score};
 
-/// Nodes of the trapezoidal rule on each side of the centre.
-const NODES: i32 = 40;
-/// Their distance.
-const STEP: f64 = 0.08;
 /// Steps of the search for a quantile; each at least halves the interval.
 const SEARCH_MAX: usize = 60;
 /// A quantile is found to this share of the width of the interval its members leave for it.
@@ -13,12 +10,15 @@ const SEARCH_TOLERANCE: f64 = 1e-10;
 
 /// Several distributions, each with the probability that the value comes from it.
 ///
-/// Log-likelihood, distribution function, mean and standard deviation are exact. Quantiles are searched for, to 1e-10 of
-/// the distance between the members' own. The CRPS is
-/// `Σ wᵢ E|Xᵢ − y| − ∫ F (1 − F)`, whose first term has a closed form; the integral, which does not depend on `y`, is taken
-/// by the double exponential rule with 81 nodes around the narrowest member (Takahasi & Mori 1974). Its error is below 0.1 %
-/// of the mixture's standard deviation where scales are within a factor of 10 and means within one of the widest scale, and
-/// below 1 % where they are within a factor of 30 and three of the widest scales.
+/// Log-likelihood, distribution function, mean and standard deviation are exact. Quantiles are searched for, to 1e-10
+/// of the distance between the members' own. The CRPS is `Σ wᵢ CRPSᵢ − ∫ Σ wᵢ (Fᵢ − F)²`: the mean of the members',
+/// which is exact, less what their disagreement is worth, which does not depend on `y` (for squared errors: Krogh &
+/// Vedelsby 1995, "Neural network ensembles, cross validation, and active learning"). The integral is taken by a double
+/// exponential rule with 61 nodes around all members. With members of the symmetric families and scales within a factor
+/// of 30 its error is below 0.001 % of the mixture's standard deviation for up to four members whose means are within
+/// one of the widest scale, and below 0.2 % for up to eight within three. A member stated by quantiles has a density
+/// with steps, which no such rule follows exactly: with quantiles at up to e times their distances in a Gaussian, and
+/// up to e times nearer, the error is below 0.3 %.
 ///
 /// ```
 /// use sluicegate_score::{Distribution, Mixture};
@@ -36,8 +36,8 @@ pub struct Mixture<'a> {
 }
 
 impl<'a> Mixture<'a> {
-    /// The mixture, or `None` unless there are as many weights as members, at least one, none negative, with sum 1 up to
-    /// rounding.
+    /// The mixture, or `None` unless there are as many weights as members, at least one, none negative, with sum 1 up
+    /// to rounding.
     pub fn new(weights: &'a [f64], members: &'a [Distribution]) -> Option<Self> {
         let sum: f64 = weights.iter().sum();
         let valid =
@@ -81,22 +81,25 @@ impl<'a> Mixture<'a> {
 
     /// The continuous ranked probability score of `y`, in the units of `y`.
     pub fn crps(&self, y: f64) -> f64 {
-        self.sum(|member| member.crps(y) + member.half_mean_difference()) - self.half_mean_difference()
+        self.sum(|member| member.crps(y)) - self.disagreement()
     }
 
-    /// Half the mean absolute difference of two independent values: `∫ F (1 − F)`.
-    fn half_mean_difference(&self) -> f64 {
-        let narrower = |a: &&Distribution, b: &&Distribution| a.scale().total_cmp(&b.scale());
-        let Some(narrowest) = self.members.iter().min_by(narrower) else { return f64::NAN };
-        let (centre, scale) = (narrowest.mean(), narrowest.scale());
-        let term = |node: i32| {
-            let u = f64::from(node) * STEP;
-            let inner = std::f64::consts::FRAC_PI_2 * u.sinh();
-            let below = self.cdf(centre + scale * inner.sinh());
-            below * (1.0 - below) * inner.cosh() * u.cosh()
-        };
-        let sum: f64 = (-NODES..=NODES).map(term).sum();
-        scale * std::f64::consts::FRAC_PI_2 * STEP * sum
+    /// `∫ Σ wᵢ (Fᵢ − F)²`: by how much the mixture's CRPS is better than its members' in the mean, whatever comes.
+    fn disagreement(&self) -> f64 {
+        let heard = || self.weights.iter().zip(self.members).filter(|(weight, _)| **weight > 0.0);
+        if heard().nth(1).is_none() {
+            return 0.0;
+        }
+        let cores: Vec<Core> = heard().map(|(_, member)| member.core()).collect();
+        integrate(&cores, |x| {
+            let (mut mean, mut square) = (0.0, 0.0);
+            for (weight, member) in heard() {
+                let below = member.cdf(x);
+                mean += weight * below;
+                square += weight * below * below;
+            }
+            (square - mean * mean).max(0.0)
+        })
     }
 
     /// All scores of `y`.
@@ -154,13 +157,13 @@ pub(crate) fn ln_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
 
 /// Weights of experts that predict one sequence together, by fixed share (Herbster & Warmuth 1998) on log loss.
 ///
-/// When a value arrives, each weight is multiplied by the density its expert had given it, all are normalised, and a share α
-/// of the whole is dealt out evenly, so that no weight falls below α/E and a change of the best expert is followed in about
-/// 1/α values.
+/// When a value arrives, each weight is multiplied by the density its expert had given it, all are normalised, and a
+/// share α of the whole is dealt out evenly, so that no weight falls below α/E and a change of the best expert is
+/// followed in about 1/α values.
 ///
-/// Against any single one of E experts over n values, the mean negative log-likelihood of the mixture is worse by at most
-/// `ln(E)/n − (n − 1)/n · ln(1 − α)`. With horizon h the weights used for a value have not seen the h − 1 values before it:
-/// the h interleaved sequences that then arise each keep that bound with their own n.
+/// Against any single one of E experts over n values, the mean negative log-likelihood of the mixture is worse by at
+/// most `ln(E)/n − (n − 1)/n · ln(1 − α)`. With horizon h the weights used for a value have not seen the h − 1 values
+/// before it: the h interleaved sequences that then arise each keep that bound with their own n.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FixedShare {
     share: f64,
@@ -174,7 +177,8 @@ impl FixedShare {
 
     /// Moves `weights` by the logarithms of the densities that the experts gave to a value.
     ///
-    /// An expert whose logarithm is NaN keeps the weight that the others leave it, as if it had predicted as the mixture did.
+    /// An expert whose logarithm is NaN keeps the weight that the others leave it, as if it had predicted as the
+    /// mixture did.
     pub fn update(&self, weights: &mut [f64], ln_densities: &[f64]) {
         let even = 1.0 / weights.len() as f64;
         let known = || weights.iter().zip(ln_densities).filter(|(_, density)| !density.is_nan());
@@ -197,10 +201,14 @@ impl FixedShare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TShape;
+    use crate::{Quantiles, TShape};
 
     fn t(location: f64, scale: f64, df: f64) -> Distribution {
         Distribution::student_t(location, scale, TShape::new(df)).unwrap()
+    }
+
+    fn stated() -> Distribution {
+        Distribution::from_quantiles([-3.0, -1.2, -0.4, 0.1, 0.9, 2.0, 4.5]).unwrap()
     }
 
     /// ```python
@@ -219,7 +227,7 @@ mod tests {
         let score = mixture.score(0.7);
         assert!((score.nll - 2.073_304_436_366).abs() < 1e-12, "{}", score.nll);
         assert!((score.pit - 0.777_386_552_38).abs() < 1e-12, "{}", score.pit);
-        assert!((score.crps - 0.555_216_925_678).abs() < 1e-6, "{}", score.crps);
+        assert!((score.crps - 0.555_216_925_678).abs() < 1e-7, "{}", score.crps);
         for (found, expected) in mixture.quantiles().iter().zip([
             -2.343_411_729_939,
             -1.039_218_058_677,
@@ -235,33 +243,86 @@ mod tests {
 
     #[test]
     fn a_mixture_of_one_is_that_one() {
-        for member in
-            [t(3.0, 0.2, 2.14), t(-1.0, 5.0, 4.0), t(0.0, 1.0, 56.0), Distribution::gaussian(2.0, 0.1).unwrap()]
-        {
+        for member in [t(3.0, 0.2, 2.14), t(-1.0, 5.0, 4.0), stated(), Distribution::gaussian(2.0, 0.1).unwrap()] {
             let members = [member];
             let mixture = Mixture::new(&[1.0], &members).unwrap();
-            let deviation = member.std_dev().unwrap();
             for y in [-30.0, 0.0, 2.5, 1e3] {
                 assert!((mixture.nll(y) - member.nll(y)).abs() < 1e-9 * member.nll(y).abs().max(1.0));
-                assert!((mixture.crps(y) - member.crps(y)).abs() < 1e-4 * deviation, "{y}: {member:?}");
+                assert_eq!(mixture.crps(y), member.crps(y), "{y}: {member:?}");
             }
         }
     }
 
+    /// Numbers from 0 to 1 (Weyl's sequence of the golden ratio).
+    fn weyl(at: &mut u32) -> f64 {
+        *at += 1;
+        f64::from(*at) * 0.618_033_988_749_894_8 % 1.0
+    }
+
+    /// The largest error of the CRPS over random mixtures, in their standard deviations, against a fine sum.
+    fn worst_error(members: usize, factor: f64, apart: f64, stated_by_quantiles: bool) -> f64 {
+        let mut at = 0;
+        let mut next = || weyl(&mut at);
+        let mut worst = 0.0f64;
+        for _ in 0..6 {
+            let any: Vec<Distribution> = (0..members)
+                .map(|i| {
+                    let (scale, mean) = (factor.powf(-next()), apart * (2.0 * next() - 1.0));
+                    if stated_by_quantiles && i % 2 == 0 {
+                        let [near, middle, far] = [0.67, 0.61, 0.68].map(|gap| gap * scale);
+                        let mut widths = || [near, middle, far].map(|gap| gap * (2.0 * next() - 1.0).exp());
+                        Distribution::Quantiles(Quantiles::around(mean, widths(), widths()).unwrap())
+                    } else if i % 3 == 1 {
+                        Distribution::gaussian(mean, scale).unwrap()
+                    } else {
+                        t(mean, scale, 3.0 + 9.0 * next())
+                    }
+                })
+                .collect();
+            let shares: Vec<f64> = any.iter().map(|_| 0.1 + next()).collect();
+            let weights: Vec<f64> = shares.iter().map(|share| share / shares.iter().sum::<f64>()).collect();
+            let mixture = Mixture::new(&weights, &any).unwrap();
+            // ∫ F² up to y and ∫ (1 − F)² from there, in steps of a fiftieth of the narrowest scale.
+            let (step, reach, y) = (0.02 / factor, 60.0, 0.3);
+            let half = (reach / step) as i64;
+            let square = |x: f64| if x < y { mixture.cdf(x).powi(2) } else { (1.0 - mixture.cdf(x)).powi(2) };
+            let fine: f64 = (-half..half).map(|i| square(y + (i as f64 + 0.5) * step) * step).sum();
+            worst = worst.max((mixture.crps(y) - fine).abs() / mixture.std_dev().unwrap());
+        }
+        worst
+    }
+
     #[test]
-    fn the_stated_error_of_the_crps_holds_for_members_far_apart() {
-        // A fine sum over a wide range, in steps of a hundredth of the narrowest scale.
-        for (narrow, apart, bound) in [(1.0, 1.0, 1e-3), (0.1, 0.0, 1e-3), (0.1, 1.0, 1e-3), (1.0 / 30.0, 3.0, 1e-2)] {
-            let members = [t(0.0, 1.0, 3.0), t(apart, narrow, 4.0), t(-apart, 0.5, 8.0)];
-            let mixture = Mixture::new(&[0.3, 0.4, 0.3], &members).unwrap();
-            let (step, reach) = (narrow / 100.0, 300.0);
-            let count = (2.0 * reach / step) as i64;
-            let fine: f64 = (0..count)
-                .map(|i| mixture.cdf(-reach + (i as f64 + 0.5) * step))
-                .map(|below| below * (1.0 - below) * step)
-                .sum();
-            let error = (mixture.half_mean_difference() - fine).abs() / mixture.std_dev().unwrap();
-            assert!(error < bound, "narrow {narrow}, apart {apart}: {error}");
+    fn the_stated_error_of_the_crps_holds_for_members_of_different_scale() {
+        for (members, factor, apart, bound) in [
+            (2, 10.0, 1.0, 1e-5),
+            (4, 10.0, 1.0, 1e-5),
+            (4, 30.0, 1.0, 1e-5),
+            (3, 30.0, 3.0, 1e-3),
+            (8, 30.0, 3.0, 2e-3),
+        ] {
+            let error = worst_error(members, factor, apart, false);
+            assert!(error < bound, "{members} members, factor {factor}, apart {apart}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_stated_error_of_the_crps_holds_for_members_stated_by_quantiles() {
+        for (members, factor, apart) in [(2, 10.0, 1.0), (4, 10.0, 1.0), (3, 30.0, 3.0), (8, 30.0, 3.0)] {
+            let error = worst_error(members, factor, apart, true);
+            assert!(error < 3e-3, "{members} members, factor {factor}, apart {apart}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_members_make_a_crps_of_nan() {
+        let extremes = [(0.0, 5e-324), (1e308, 1e300), (-1e308, 1e-300), (1.0, 1.0), (0.0, 1e306)];
+        for first in extremes {
+            for second in extremes {
+                let members = [first, second].map(|(mean, scale)| t(mean, scale, 2.2));
+                let mixture = Mixture::new(&[0.5, 0.5], &members).unwrap();
+                assert!(!mixture.crps(0.5).is_nan(), "{first:?} and {second:?}");
+            }
         }
     }
 

@@ -2,8 +2,9 @@
 
 /// The pinball loss of a `quantile` stated for `level` when `y` comes: `(level − [y < quantile]) · (y − quantile)`.
 ///
-/// In the units of `y`, not negative, and zero for `y` at the quantile. It is proper: its mean is least for the quantile that
-/// `y` does not exceed with probability `level` (Koenker & Bassett 1978, "Regression quantiles", Econometrica 46).
+/// In the units of `y`, not negative, and zero for `y` at the quantile. It is proper: its mean is least for the
+/// quantile that `y` does not exceed with probability `level` (Koenker & Bassett 1978, "Regression quantiles",
+/// Econometrica 46).
 ///
 /// ```
 /// use sluicegate_score::pinball;

@@ -1,5 +1,7 @@
 //! A distribution that is stated by its quantiles.
 
+use crate::gaussian::UPPER_POINTS;
+use crate::mixture_nodes::Core;
 use crate::{LEVELS, Score};
 use std::f64::consts::LN_2;
 
@@ -8,17 +10,17 @@ const BEYOND: [f64; 2] = [LEVELS[0], 1.0 - LEVELS[6]];
 /// `ln(0.1 / 0.025)`: how far apart the two outermost quantiles of an exponential tail are, in its scale.
 const OUTER_PIECE: f64 = 2.0 * LN_2;
 
-/// The distribution with given quantiles at [`LEVELS`](crate::LEVELS).
+/// The distribution with given quantiles at [`LEVELS`].
 ///
 /// Between neighbouring quantiles the density is constant, so the distribution function is linear there. Beyond the
-/// outermost ones it falls exponentially: each tail is the exponential distribution through the two outermost
-/// quantiles of its side, so its scale is their distance over `ln 4`. From the quantiles of a Gaussian that gives a mean
-/// excess of 0.49 standard deviations, where the Gaussian's own is 0.38; from those of a Student's t with 8 degrees of
-/// freedom 0.66, as it has; with 4 degrees of freedom 0.90 instead of 1.22.
+/// outermost ones it falls exponentially: each tail is the exponential distribution through the two outermost quantiles
+/// of its side, so its scale is their distance over `ln 4`. From the quantiles of a Gaussian that gives a mean excess
+/// of 0.49 standard deviations, where the Gaussian's own is 0.38; from those of a Student's t with 8 degrees of freedom
+/// 0.66, as it has; with 4 degrees of freedom 0.90 instead of 1.22.
 ///
-/// What nobody stated is so filled in by a rule and not by a floor under the density. The density integrates to one and is
-/// positive everywhere: the log-likelihood is a proper score, and that of a value far out is finite and grows with its
-/// distance, no faster. At a quantile the density is that of the piece above.
+/// What nobody stated is so filled in by a rule and not by a floor under the density. The density integrates to one and
+/// is positive everywhere: the log-likelihood is a proper score, and that of a value far out is finite and grows with
+/// its distance, no faster. At a quantile the density is that of the piece above.
 ///
 /// ```
 /// use sluicegate_score::Quantiles;
@@ -45,8 +47,8 @@ impl Quantiles {
         (increasing && mean.is_finite() && std_dev.is_finite()).then_some(Quantiles { at, mean, std_dev })
     }
 
-    /// The distribution with a median and the distances from each quantile to the next, away from the median, or `None` unless
-    /// these are positive and all is finite.
+    /// The distribution with a median and the distances from each quantile to the next, away from the median, or `None`
+    /// unless these are positive and all is finite.
     ///
     /// A distance that is lost in rounding, because the median is too large for it, counts as the smallest that is not.
     ///
@@ -70,7 +72,7 @@ impl Quantiles {
         Quantiles::new(at)
     }
 
-    /// The quantiles at [`LEVELS`](crate::LEVELS), ascending.
+    /// The quantiles at [`LEVELS`], ascending.
     pub fn quantiles(&self) -> [f64; 7] {
         self.at
     }
@@ -83,6 +85,11 @@ impl Quantiles {
     /// The standard deviation.
     pub fn std_dev(&self) -> f64 {
         self.std_dev
+    }
+
+    /// The median, and the deviation of a Gaussian with the same distance between the quartiles.
+    pub(crate) fn core(&self) -> Core {
+        Core { centre: self.at[3], scale: (self.at[4] - self.at[2]) / (2.0 * UPPER_POINTS[2]) }
     }
 
     /// The logarithm of the density at `y`.
@@ -131,7 +138,8 @@ impl Quantiles {
 
     /// The continuous ranked probability score of `y`, in the units of `y`.
     ///
-    /// Its definition `∫ (F(x) − [x ≥ y])² dx`, of which every piece and both tails have a closed form; all terms are positive.
+    /// Its definition `∫ (F(x) − [x ≥ y])² dx`, of which every piece and both tails have a closed form; all terms are
+    /// positive.
     pub fn crps(&self, y: f64) -> f64 {
         if y.is_nan() {
             return f64::NAN;
@@ -227,8 +235,8 @@ impl Tail {
         -self.scale * (p / self.mass).ln()
     }
 
-    /// The part of the CRPS that lies beyond the outermost quantile, of a value at this distance from it; negative distances
-    /// are on the inner side.
+    /// The part of the CRPS that lies beyond the outermost quantile, of a value at this distance from it; negative
+    /// distances are on the inner side.
     fn crps(&self, distance: f64) -> f64 {
         let outside = 0.5 * self.mass * self.mass * self.scale;
         if distance <= 0.0 {

@@ -167,7 +167,8 @@ proptest! {
         prop_assert_eq!(ClassTally::from_array(joined.to_array()), Some(joined));
     }
 
-    /// Of all forecasts of classes that come as one of them says, that one scores best, by likelihood and by Brier's score.
+    /// Of all forecasts of classes that come as one of them says, that one scores best, by likelihood and by Brier's
+    /// score.
     #[test]
     fn the_truth_scores_best((truth, _) in forecasts_of(4), (other, _) in forecasts_of(4)) {
         let expected = |forecast: &[f32], of: &dyn Fn(&ClassScore) -> f64| -> f64 {

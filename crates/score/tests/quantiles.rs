@@ -130,8 +130,8 @@ fn quantiles_end_in_infinities_and_are_nan_outside() {
     }
 }
 
-/// The CRPS by its definition. Between the cuts the integrand is a square of a straight line, of which Simpson's rule gives
-/// the integral itself; beyond them it falls as an exponential, and 40 scales are all of it.
+/// The CRPS by its definition. Between the cuts the integrand is a square of a straight line, of which Simpson's rule
+/// gives the integral itself; beyond them it falls as an exponential, and 40 scales are all of it.
 fn crps_by_integration(stated: &Quantiles, y: f64) -> f64 {
     let at = stated.quantiles();
     let reach = 40.0 * (at[6] - at[0]);
@@ -203,7 +203,8 @@ proptest! {
         prop_assert!((variance.sqrt() / stated.std_dev() - 1.0).abs() < 2e-3);
     }
 
-    /// Of all forecasts of values that come from one of them, that one scores best: by likelihood, CRPS and pinball loss.
+    /// Of all forecasts of values that come from one of them, that one scores best: by likelihood, CRPS and pinball
+    /// loss.
     #[test]
     fn the_truth_scores_best(truth in any_quantiles(), below in prop::array::uniform3(-1.0f64..1.0),
                              above in prop::array::uniform3(-1.0f64..1.0), shift in -1.0f64..1.0) {

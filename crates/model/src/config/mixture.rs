@@ -33,7 +33,7 @@ impl MixtureSetting {
     /// The mixture's settings where it is one, for a model of this kind.
     pub fn of(&self, kind: ModelKind) -> Option<Cow<'_, MixtureConfig>> {
         match self {
-            Self::ByModel => kind.cell().map(|_| Cow::Owned(MixtureConfig::default())),
+            Self::ByModel => kind.network().map(|_| Cow::Owned(MixtureConfig::default())),
             Self::Off => None,
             Self::On(config) => Some(Cow::Borrowed(config)),
         }

@@ -14,7 +14,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
-use crate::control::AutoregressionConfig;
+use crate::cell::{GruVariant, NetworkKind, RecurrentKind};
+use crate::control::{AutoregressionConfig, EwmaConfig, GarchConfig, PersistenceConfig, SeasonalConfig};
 use crate::family::ModelKind;
 use crate::feature::{FeatureConfig, TransformConfig};
 use crate::forecast::Column;
@@ -34,10 +35,11 @@ const WINDOW_MAX: usize = 10_000;
 /// model.
 ///
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
-/// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden for an
+/// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden · layers for an
 /// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts,
 /// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
-/// columns. At the defaults with one target: some 3.5 kB.
+/// columns. At the defaults with one target: some 3.5 kB for each network. `seasonal` adds 8T · period, `garch` 8T · window (32 kB per
+/// target at its default), and each control 8hK for points that wait.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
@@ -77,9 +79,21 @@ pub struct ForecastConfig {
     /// Models that run beside it, on the same events.
     #[serde(default = "default_controls")]
     pub controls: Vec<ModelKind>,
-    /// Settings of every `ar` model.
+    /// Settings of every `persistence` model.
+    #[serde(default)]
+    pub persistence: PersistenceConfig,
+    /// Settings of every `seasonal` model, which needs them.
+    #[serde(default)]
+    pub seasonal: Option<SeasonalConfig>,
+    /// Settings of every `ar` model; `markov` takes its `forgetting`.
     #[serde(default)]
     pub ar: AutoregressionConfig,
+    /// Settings of every `ewma` model.
+    #[serde(default)]
+    pub ewma: EwmaConfig,
+    /// Settings of every `garch` model.
+    #[serde(default)]
+    pub garch: GarchConfig,
     /// How the forecasts are laid out.
     #[serde(default)]
     pub layout: LayoutKind,
@@ -114,8 +128,19 @@ fn default_controls() -> Vec<ModelKind> {
 pub struct ModelConfig {
     /// Which member of the family.
     pub kind: ModelKind,
-    /// Hidden units.
+    /// Hidden units, of each layer.
     pub hidden: usize,
+    /// Recurrent cells one over the other, each fed by the one below.
+    pub layers: usize,
+    /// Where a `gru` has its reset gate. By default "reset-after", which is PyTorch's; "reset-before" is that of the papers.
+    pub variant: Option<GruVariant>,
+    /// How many events an `mlp` sees, the newest included. By default 8. Events before a key's first count as zeros.
+    pub lags: Option<usize>,
+    /// The cell of a `full-history`. By default "lstm".
+    pub cell: Option<RecurrentKind>,
+    /// How many events of a key a `full-history` goes back, at most. By default 256. Beyond them it starts from the state that was
+    /// stored when the first of them was seen. All of them are worked on again at every event of the key that follows an update.
+    pub history_max: Option<usize>,
     /// The distribution of the next event.
     pub head: HeadKind,
     /// Truncated back-propagation through time.
@@ -143,6 +168,11 @@ impl Default for ModelConfig {
         Self {
             kind: ModelKind::Lstm,
             hidden: 32,
+            layers: 1,
+            variant: None,
+            lags: None,
+            cell: None,
+            history_max: None,
             head: HeadKind::StudentT,
             bptt: BpttConfig::default(),
             update_every: None,
@@ -172,13 +202,36 @@ impl ModelConfig {
 pub struct BpttConfig {
     /// k1: events of a key from one training window to the next.
     pub every: usize,
-    /// k2: events that the gradient flows back through; a multiple of `every`.
-    pub window: usize,
+    /// k2: events that the gradient flows back through; a multiple of `every`. By default 8. For recurrent networks but
+    /// `full-history`, whose gradients flow through its whole past.
+    pub window: Option<usize>,
+}
+
+impl BpttConfig {
+    /// k2 of a network whose gradients are truncated.
+    pub(crate) fn window_or_default(&self) -> usize {
+        const WINDOW_DEFAULT: usize = 8;
+        self.window.unwrap_or(WINDOW_DEFAULT)
+    }
+
+    pub(crate) fn validate_window(&self) -> Result<(), ConfigError> {
+        let (every, window) = (self.every, self.window_or_default());
+        if !(1..=WINDOW_MAX).contains(&window) {
+            return Err(ConfigError::new("bptt.window", format!("must be from 1 to {WINDOW_MAX}, not {window}")));
+        }
+        if every > window || window % every != 0 {
+            let next = window.next_multiple_of(every);
+            let message = format!("must be a multiple of bptt.every, which is {every}; it is {window}");
+            return Err(ConfigError::new("bptt.window", message)
+                .help(format!("write window = {next}, so that every label is learned from once")));
+        }
+        Ok(())
+    }
 }
 
 impl Default for BpttConfig {
     fn default() -> Self {
-        Self { every: 1, window: 8 }
+        Self { every: 1, window: None }
     }
 }
 
@@ -232,7 +285,11 @@ impl ForecastConfig {
             mixture: MixtureSetting::default(),
             drift: None,
             controls: default_controls(),
+            persistence: PersistenceConfig::default(),
+            seasonal: None,
             ar: AutoregressionConfig::default(),
+            ewma: EwmaConfig::default(),
+            garch: GarchConfig::default(),
             layout: LayoutKind::default(),
             columns: None,
             scores: ScoresConfig::default(),
@@ -240,6 +297,25 @@ impl ForecastConfig {
             max_keys: None,
             ttl_events: None,
         }
+    }
+
+    /// Whether the operator runs a model of this kind.
+    pub(crate) fn runs(&self, kind: ModelKind) -> bool {
+        self.model.kind == kind || self.controls.contains(&kind)
+    }
+
+    /// The settings of `seasonal` models.
+    ///
+    /// # Errors
+    /// When they are missing or cannot work.
+    pub(crate) fn seasonal(&self) -> Result<SeasonalConfig, ConfigError> {
+        let Some(seasonal) = self.seasonal else {
+            let message = "the model `seasonal` forecasts the value of one period ago, and no period is given";
+            return Err(ConfigError::new("seasonal", message)
+                .help("write seasonal = { period = 24 } for a day of hourly values, in events of a key"));
+        };
+        seasonal.validate().map_err(|error| error.within("seasonal"))?;
+        Ok(seasonal)
     }
 
     /// Refuses settings that contradict each other, whatever columns come in.
@@ -290,7 +366,12 @@ impl ForecastConfig {
         if self.model.head.is_of_classes() {
             self.validate_for_classes()?;
         }
+        if self.runs(ModelKind::Seasonal) {
+            self.seasonal()?;
+        }
         self.ar.validate().map_err(|error| error.within("ar"))?;
+        self.ewma.validate().map_err(|error| error.within("ewma"))?;
+        self.garch.validate().map_err(|error| error.within("garch"))?;
         self.bad_values.validate().map_err(|error| error.within("bad_values"))?;
         if let MixtureSetting::On(mixture) = &self.mixture {
             mixture.validate().map_err(|error| error.within("mixture"))?;
@@ -298,7 +379,14 @@ impl ForecastConfig {
         if let Some(drift) = &self.drift {
             drift.validate().map_err(|error| error.within("drift"))?;
         }
-        self.model.validate().map_err(|error| error.within("model"))
+        let networks = self.networks();
+        let model = self.model.validate().and_then(|()| self.model.validate_cell(&networks));
+        model.map_err(|error| error.within("model"))
+    }
+
+    /// The networks among the model and the controls.
+    pub(crate) fn networks(&self) -> Vec<NetworkKind> {
+        std::iter::once(&self.model.kind).chain(&self.controls).filter_map(|kind| kind.network()).collect()
     }
 }
 
@@ -344,20 +432,8 @@ impl ModelConfig {
         if !(1..=HIDDEN_MAX).contains(&self.hidden) {
             return fail("hidden", format!("must be from 1 to {HIDDEN_MAX}, not {}", self.hidden));
         }
-        let BpttConfig { every, window } = self.bptt;
-        if every == 0 {
+        if self.bptt.every == 0 {
             return fail("bptt.every", "must be at least 1".into());
-        }
-        if !(1..=WINDOW_MAX).contains(&window) {
-            return fail("bptt.window", format!("must be from 1 to {WINDOW_MAX}, not {window}"));
-        }
-        if every > window || window % every != 0 {
-            let next = window.next_multiple_of(every);
-            return Err(ConfigError::new(
-                "bptt.window",
-                format!("must be a multiple of bptt.every, which is {every}; it is {window}"),
-            )
-            .help(format!("write window = {next}, so that every label is learned from once")));
         }
         if self.update_every == Some(0) {
             return fail("update_every", "must be at least 1".into());
@@ -395,7 +471,7 @@ mod tests {
         assert_eq!(refused(|c| c.targets.push("y".into())), "targets");
         assert_eq!(refused(|c| c.horizons = vec![0]), "horizons");
         assert_eq!(refused(|c| c.interval = Some("often".into())), "interval");
-        assert_eq!(refused(|c| c.model.bptt.window = 0), "model.bptt.window");
+        assert_eq!(refused(|c| c.model.bptt.window = Some(0)), "model.bptt.window");
         assert_eq!(refused(|c| c.model.bptt.every = 0), "model.bptt.every");
         assert_eq!(refused(|c| c.model.bptt.every = 9), "model.bptt.window");
         assert_eq!(refused(|c| c.model.bptt.every = 3), "model.bptt.window");
@@ -405,6 +481,15 @@ mod tests {
         assert_eq!(refused(|c| c.ar.lags = vec![0]), "ar.lags");
         assert_eq!(refused(|c| c.ar.lags = vec![1, 1]), "ar.lags");
         assert_eq!(refused(|c| c.horizons = vec![1001]), "horizons");
+        assert_eq!(refused(|c| c.controls.push(ModelKind::Seasonal)), "seasonal");
+        assert_eq!(refused(|c| c.model.kind = ModelKind::Seasonal), "seasonal");
+        let period = |c: &mut ForecastConfig| {
+            (c.model.kind, c.seasonal) = (ModelKind::Seasonal, Some(SeasonalConfig { period: 1 }));
+        };
+        assert_eq!(refused(period), "seasonal.period");
+        assert_eq!(refused(|c| c.ewma.decay = 1.0), "ewma.decay");
+        assert_eq!(refused(|c| c.garch.window = 49), "garch.window");
+        assert_eq!(refused(|c| c.garch.refit_every = 0), "garch.refit_every");
         let mixed = |mixture: MixtureConfig| refused(|c| c.mixture = MixtureSetting::On(mixture.clone()));
         assert_eq!(mixed(MixtureConfig { rates: Some(vec![]), ..MixtureConfig::default() }), "mixture.rates");
         assert_eq!(mixed(MixtureConfig { rates: Some(vec![1e-3, 1e-3]), ..MixtureConfig::default() }), "mixture.rates");
@@ -428,7 +513,7 @@ mod tests {
     #[test]
     fn the_update_span_grows_with_the_expected_keys() {
         let rows = |expected_keys, every| {
-            let bptt = BpttConfig { every, window: every };
+            let bptt = BpttConfig { every, window: Some(every) };
             ModelConfig { expected_keys, bptt, ..ModelConfig::default() }.update_rows()
         };
         assert_eq!((rows(1, 1), rows(63, 1), rows(256, 16), rows(10_000, 1)), (1, 1, 64, 156));

@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluicegate_core::{ConfigError, SnapshotReader, SnapshotWriter};
-use sluicegate_score::{Distribution, EwMeanSquare};
+use sluicegate_score::Distribution;
 
-use super::residual::Residual;
+use super::residual::Residuals;
 use crate::config::no_repeats;
 use crate::error::ModelError;
-use crate::feature::squares;
 use crate::predictor::Predictor;
 use crate::slab::Slab;
 use crate::wave::{Dims, Wave};
@@ -78,25 +77,23 @@ impl AutoregressionConfig {
 pub struct Autoregression {
     config: AutoregressionConfig,
     dims: Dims,
-    residual: Residual,
+    residuals: Residuals,
     regressors: usize,
     lag_max: usize,
+    /// Events of a key before the first that is learned from.
+    pub(super) settle: u64,
     /// `[lag_max + 1, T]`: levels, event i at i mod (lag_max + 1).
     levels: Slab<f64>,
     /// `[h_max, T, regressors]`: what was seen at the last steps; the first of a row is NaN where it cannot be used.
     seen: Slab<f64>,
     /// `[h_max, K]`: running scales of those steps.
     scales: Slab<f64>,
-    /// `[h_max, K]`: points forecast at those steps.
-    points: Slab<f64>,
     /// `[K, regressors]`.
     weights: Slab<f64>,
     /// `[K, regressors, regressors]`, symmetric.
     covariance: Slab<f64>,
     /// Whether `covariance` of a slot was set up.
     started: Slab<u8>,
-    /// `[K]`.
-    errors: Slab<EwMeanSquare>,
 }
 
 impl Autoregression {
@@ -104,19 +101,18 @@ impl Autoregression {
     pub fn new(config: AutoregressionConfig, dims: Dims) -> Self {
         let (targets, outputs, past) = (dims.targets, dims.outputs(), dims.horizon_max());
         let regressors = 2 + config.lags.len() + dims.calendar;
-        let lag_max = config.lags.iter().copied().max().unwrap_or(1);
+        let lag_max = config.lags.iter().copied().max().unwrap_or(0);
         Self {
-            residual: Residual::new(DEGREES_OF_FREEDOM),
+            settle: lag_max as u64,
+            residuals: Residuals::new(DEGREES_OF_FREEDOM, dims.clone()),
             regressors,
             lag_max,
             levels: Slab::new((lag_max + 1) * targets, f64::NAN),
             seen: Slab::new(past * targets * regressors, f64::NAN),
             scales: Slab::new(past * outputs, f64::NAN),
-            points: Slab::new(past * outputs, f64::NAN),
             weights: Slab::new(outputs * regressors, 0.0),
             covariance: Slab::new(outputs * regressors * regressors, 0.0),
             started: Slab::new(1, 0),
-            errors: Slab::new(outputs, EwMeanSquare::default()),
             config,
             dims,
         }
@@ -128,7 +124,7 @@ impl Autoregression {
         let place = row * targets + target;
         let scale = wave.scale[row * self.dims.outputs() + target * self.dims.horizons.len()];
         seen.fill(f64::NAN);
-        if event < self.lag_max as u64 || scale.is_nan() {
+        if event < self.settle || scale.is_nan() {
             return;
         }
         let levels = self.levels.row(wave.slots[row]);
@@ -192,11 +188,10 @@ impl Predictor for Autoregression {
         self.levels.reserve(slots);
         self.seen.reserve(slots);
         self.scales.reserve(slots);
-        self.points.reserve(slots);
         self.weights.reserve(slots);
         self.covariance.reserve(slots);
         self.started.reserve(slots);
-        self.errors.reserve(slots);
+        self.residuals.reserve(slots);
     }
 
     fn observe(&mut self, wave: &Wave) -> Result<(), ModelError> {
@@ -210,10 +205,10 @@ impl Predictor for Autoregression {
                     matrix.iter_mut().step_by(width + 1).for_each(|p| *p = COVARIANCE_START);
                 }
             }
-            let (seen, scales, points) = (self.seen.row(*slot), self.scales.row(*slot), self.points.row(*slot));
+            self.residuals.observe(wave, row);
+            let (seen, scales) = (self.seen.row(*slot), self.scales.row(*slot));
             let weights = self.weights.row_mut(*slot).chunks_exact_mut(width);
             let covariance = self.covariance.row_mut(*slot).chunks_exact_mut(width * width);
-            let errors = self.errors.row_mut(*slot);
             for (k, (((target, horizon), weights), covariance)) in
                 self.dims.pairs().zip(weights).zip(covariance).enumerate()
             {
@@ -222,8 +217,6 @@ impl Predictor for Autoregression {
                     continue;
                 }
                 let step = ((event - horizon as u64) % past) as usize;
-                let then = wave.level[row * self.dims.targets + target] - difference;
-                Residual::observe(&mut errors[k], difference - (points[step * outputs + k] - then));
                 let seen = &seen[(step * self.dims.targets + target) * width..][..width];
                 let label = difference / scales[step * outputs + k];
                 if seen[0].is_nan() || label.is_nan() {
@@ -256,9 +249,7 @@ impl Predictor for Autoregression {
                     let moved = if moved.is_nan() { 0.0 } else { scale * moved.clamp(-ERROR_CLIP, ERROR_CLIP) };
                     let point = level + if moved.is_nan() { 0.0 } else { moved };
                     self.scales.row_mut(*slot)[step * outputs + k] = scale;
-                    self.points.row_mut(*slot)[step * outputs + k] = point;
-                    let scale_min = wave.scale_min[row * targets + target];
-                    *out = self.residual.around(point, &self.errors.row(*slot)[k], scale_min);
+                    *out = self.residuals.issue(wave, row, k, point);
                 }
             }
         }
@@ -269,11 +260,10 @@ impl Predictor for Autoregression {
         self.levels.clear(slot);
         self.seen.clear(slot);
         self.scales.clear(slot);
-        self.points.clear(slot);
         self.weights.clear(slot);
         self.covariance.clear(slot);
         self.started.clear(slot);
-        self.errors.clear(slot);
+        self.residuals.forget(slot);
     }
 
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
@@ -282,9 +272,7 @@ impl Predictor for Autoregression {
             to.f64(name, &[keys, slab.width()], &slab.gather(slots, |value| value))?;
         }
         to.u8("started", &[keys], &self.started.gather(slots, |started| started))?;
-        let shape = [keys, self.errors.width()];
-        to.i64("error.n", &shape, &self.errors.gather(slots, |errors| errors.n() as i64))?;
-        Ok(to.f64("error.square", &shape, &self.errors.gather(slots, |errors| errors.value()))?)
+        self.residuals.snapshot(slots, to)
     }
 
     fn restore(&mut self, keys: usize, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
@@ -293,31 +281,26 @@ impl Predictor for Autoregression {
             slab.fill(&values, |value| value);
         }
         self.started.fill(&from.u8("started", &[keys])?, |started| started);
-        let shape = [keys, self.errors.width()];
-        let errors = squares(&from.i64("error.n", &shape)?, &from.f64("error.square", &shape)?)?;
-        self.errors.fill(&errors, |errors| errors);
-        Ok(())
+        self.residuals.restore(keys, from)
     }
 }
 
 impl Autoregression {
-    fn numbers(&self) -> [(&'static str, &Slab<f64>); 6] {
+    fn numbers(&self) -> [(&'static str, &Slab<f64>); 5] {
         [
             ("levels", &self.levels),
             ("seen", &self.seen),
             ("scales", &self.scales),
-            ("points", &self.points),
             ("weights", &self.weights),
             ("covariance", &self.covariance),
         ]
     }
 
-    fn numbers_mut(&mut self) -> [(&'static str, &mut Slab<f64>); 6] {
+    fn numbers_mut(&mut self) -> [(&'static str, &mut Slab<f64>); 5] {
         [
             ("levels", &mut self.levels),
             ("seen", &mut self.seen),
             ("scales", &mut self.scales),
-            ("points", &mut self.points),
             ("weights", &mut self.weights),
             ("covariance", &mut self.covariance),
         ]

@@ -15,7 +15,6 @@ use super::numbers::{self, Numbers};
 use super::operator::ForecastOperator;
 use super::plan::Plan;
 use super::vocabulary::Vocabulary;
-use crate::cell::CellShape;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
 use crate::family::ModelKind;
@@ -143,10 +142,11 @@ impl OperatorFactory for Factory {
         Placement::Worker
     }
 
-    /// Of the network; controls compute alike on every machine that keeps to IEEE 754.
+    /// Of the network; controls compute alike on every machine that keeps to IEEE 754, and what is fitted by likelihood (`garch`,
+    /// tails) where ln and exp are the same too.
     fn arithmetic(&self) -> Option<String> {
-        let kind = self.config.model.kind.cell()?;
-        let shape = CellShape { kind, inputs: self.dims().cell_inputs(), hidden: self.config.model.hidden };
+        let model = &self.config.model;
+        let shape = model.cell_shape(model.kind.network()?, self.dims().cell_inputs());
         // Where the backend fails, building the operator fails with the reason.
         crate::arithmetic::of_libtorch(shape).ok()
     }

@@ -50,7 +50,7 @@ impl Lineup {
                 models.push((kind, None));
                 members.push(member(kind.as_str().to_owned(), Source::Model(0)));
             }
-            Some(mixture) if kind.cell().is_some() => {
+            Some(mixture) if kind.network().is_some() => {
                 let rates = mixture.rates_around(config.model.optimizer.rate);
                 let name = |rate: &f64| format!("{}@{rate}", kind.as_str());
                 let networks = rates.iter().enumerate();

@@ -4,6 +4,7 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
+use crate::family::ModelKind;
 
 /// Settings under which a state means what it does, each with its value in words.
 ///
@@ -46,14 +47,24 @@ impl Settings {
                 ("classes.order", config.classes.order.to_string()),
             ]);
         }
-        if model.kind.cell().is_some() {
+        if config.runs(ModelKind::Persistence) {
+            values.push(("persistence.adapt", config.persistence.adapt.to_string()));
+        }
+        if let Some(seasonal) = config.seasonal.filter(|_| config.runs(ModelKind::Seasonal)) {
+            values.push(("seasonal.period", seasonal.period.to_string()));
+        }
+        if config.runs(ModelKind::Garch) {
+            values.push(("garch.window", config.garch.window.to_string()));
+        }
+        let networks = config.networks();
+        if !networks.is_empty() {
             values.extend([
                 ("model.hidden", model.hidden.to_string()),
                 ("model.head", format!("{:?}", model.head)),
                 ("model.bptt.every", model.bptt.every.to_string()),
-                ("model.bptt.window", model.bptt.window.to_string()),
                 ("model.optimizer.kind", format!("{:?}", model.optimizer.kind)),
             ]);
+            values.extend(model.cell_settings(&networks));
         }
         Self { values, update_rows: model.update_rows(), update_rows_given: model.update_every.is_some() }
     }

@@ -1,19 +1,21 @@
 //! Heads: the distribution of the next event, made from the hidden state.
 //!
-//! A head owns a linear map from the hidden state to a few raw numbers per *output* (a target at a horizon), and says what
-//! distribution they stand for. Its loss is the negative log-likelihood and its gradient is analytic, so automatic
-//! differentiation is needed for the cell only. One file each.
+//! A head owns a linear map from the hidden state to a few raw numbers per *output* (a target at a horizon), and says
+//! what distribution they stand for. Its loss is the negative log-likelihood, that of quantiles the pinball loss; its
+//! gradient is analytic, so automatic differentiation is needed for the cell only. One file each.
 
 mod bernoulli;
 mod categorical;
 mod gaussian;
 mod linear;
+mod quantiles;
 mod student_t;
 
 pub use bernoulli::BernoulliHead;
 pub use categorical::CategoricalHead;
 pub use gaussian::GaussianHead;
 pub use linear::Linear;
+pub use quantiles::QuantilesHead;
 pub use student_t::StudentTHead;
 
 use schemars::JsonSchema;
@@ -86,6 +88,8 @@ pub enum HeadKind {
     StudentT,
     /// A Gaussian whose gradient is guarded against outliers.
     Gaussian,
+    /// Quantiles that never cross, by the pinball loss: for distributions that are skewed or of no known shape.
+    Quantiles,
     /// A probability for each of several classes: text, integers or booleans.
     Categorical,
     /// The probability of a yes: booleans, or 0 and 1.
@@ -98,6 +102,13 @@ impl HeadKind {
         matches!(self, Self::Categorical | Self::Bernoulli)
     }
 
+    /// Most parameters of a distribution that stands beside forecasts of this head: those of a Student's t, which the controls
+    /// say, or its own quantiles.
+    pub(crate) fn parameters_max(self) -> usize {
+        let families = ["student-t", if self == Self::Quantiles { "quantiles" } else { "gaussian" }];
+        families.into_iter().filter_map(Distribution::parameter_count).max().unwrap_or(Distribution::PARAMETERS_MAX)
+    }
+
     /// A head of this kind with `outputs` outputs that are numbers.
     ///
     /// # Errors
@@ -106,6 +117,7 @@ impl HeadKind {
         match self {
             Self::StudentT => Ok(Box::new(StudentTHead::new(outputs))),
             Self::Gaussian => Ok(Box::new(GaussianHead::new(outputs))),
+            Self::Quantiles => Ok(Box::new(QuantilesHead::new(outputs))),
             Self::Categorical | Self::Bernoulli => Err(ModelError::Head { head: self, what: "numbers" }),
         }
     }
@@ -121,7 +133,7 @@ impl HeadKind {
                 Ok(Box::new(CategoricalHead::new(classes)))
             }
             Self::Bernoulli => Ok(Box::new(BernoulliHead::new(dims.outputs()))),
-            Self::StudentT | Self::Gaussian => Err(ModelError::Head { head: self, what: "classes" }),
+            Self::StudentT | Self::Gaussian | Self::Quantiles => Err(ModelError::Head { head: self, what: "classes" }),
         }
     }
 }

@@ -149,7 +149,10 @@ impl<F: Send> Network<F> {
         let mut owners: Vec<(usize, u64)> = broken.iter().filter_map(|window| window.owner).filter(is_here).collect();
         owners.sort_unstable();
         owners.dedup();
-        owners.iter().for_each(|(slot, _)| self.memory.reset_state(*slot));
+        for (slot, _) in &owners {
+            self.memory.reset_state(*slot);
+            self.history.iter_mut().for_each(|history| history.reset(*slot));
+        }
         self.states_reset += owners.len() as u64;
     }
 

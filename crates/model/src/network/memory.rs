@@ -96,6 +96,18 @@ impl Memory {
         self.states.row_mut(slot).copy_from_slice(state);
     }
 
+    /// The input of a step among the last ones.
+    pub(super) fn input(&self, slot: usize, step: u64) -> &[f32] {
+        let place = (step % self.ring as u64) as usize;
+        &self.inputs.row(slot)[place * self.inputs_width..][..self.inputs_width]
+    }
+
+    /// The state that was stored before a step, a multiple of k1, among the last ones.
+    pub(super) fn start(&self, slot: usize, step: u64) -> &[f32] {
+        let place = ((step / self.every as u64) % self.start_count as u64) as usize;
+        &self.starts.row(slot)[place * self.state_len..][..self.state_len]
+    }
+
     /// Puts a key's state back to its start, as if it had seen nothing.
     pub(super) fn reset_state(&mut self, slot: usize) {
         self.states.clear(slot);
@@ -140,26 +152,26 @@ impl Memory {
         }
     }
 
-    /// Copies out the window that falls due when `complete` steps of a key are: its inputs, the state before its first step
-    /// and the labels of its last k1 steps, each appended. Returns how many steps it has.
+    /// Copies out the window that falls due when the steps of a key before `complete` are: its inputs, none from before step
+    /// `begin`, the state before its first step and the labels of its last k1 steps, each appended. Returns how many steps it has.
     pub(super) fn copy_window(
         &self,
         slot: usize,
+        begin: u64,
         complete: u64,
         inputs: &mut Vec<f32>,
         states: &mut Vec<f32>,
         labels: &mut Vec<f32>,
     ) -> usize {
-        let steps = complete.min(self.window as u64);
+        let steps = (complete - begin).min(self.window as u64);
         let first = complete - steps;
-        let place = |step: u64| (step % self.ring as u64) as usize;
         for step in first..complete {
-            inputs.extend_from_slice(&self.inputs.row(slot)[place(step) * self.inputs_width..][..self.inputs_width]);
+            inputs.extend_from_slice(self.input(slot, step));
         }
-        let start = ((first / self.every as u64) % self.start_count as u64) as usize;
-        states.extend_from_slice(&self.starts.row(slot)[start * self.state_len..][..self.state_len]);
+        states.extend_from_slice(self.start(slot, first));
         for step in complete - self.every as u64..complete {
-            labels.extend_from_slice(&self.labels.row(slot)[place(step) * self.outputs..][..self.outputs]);
+            let place = (step % self.ring as u64) as usize;
+            labels.extend_from_slice(&self.labels.row(slot)[place * self.outputs..][..self.outputs]);
         }
         steps as usize
     }

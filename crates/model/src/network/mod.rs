@@ -5,8 +5,10 @@
 //! a window falls due: the inputs of the last k2 complete steps, the state that was stored before the first of them, and a
 //! loss on the last k1 of them, so that each label is learned from once and gradients flow back through k2 steps
 //! (Williams & Peng 1990, BPTT(h; h′)). A key's first windows are shorter. Due windows are copied aside at once; they wait for
-//! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters.
+//! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters, but
+//! where the network conditions on a key's full [`history`].
 
+mod history;
 mod inputs;
 mod learner;
 mod memory;
@@ -25,6 +27,7 @@ use crate::parameters::{Layout, ParameterSpec};
 use crate::predictor::Predictor;
 use crate::random::Random;
 use crate::wave::{Dims, Wave};
+use history::History;
 use inputs::InputMap;
 use learner::Learner;
 use memory::Memory;
@@ -41,6 +44,8 @@ pub struct Learning {
     pub optimizer: OptimizerConfig,
     /// Whether it learns at all.
     pub enabled: bool,
+    /// Whether the state of a key is computed anew, from its last `window` events, whenever the parameters have changed.
+    pub full_history: bool,
 }
 
 /// See the [module](self). `F` is what its head says of an output.
@@ -61,6 +66,7 @@ pub struct Network<F = Option<Distribution>> {
     learner: Learner,
     memory: Memory,
     pending: Pending,
+    history: Option<History>,
     states_reset: u64,
     scratch: Scratch,
 }
@@ -127,6 +133,7 @@ impl<F: Send> Network<F> {
         let mut network = Self {
             memory: Memory::new(&dims, inputs.stored(), shape.state_len(), &learning),
             pending: Pending::new(inputs.stored(), shape.state_len(), dims.outputs(), &learning),
+            history: learning.full_history.then(|| History::new(shape.state_len(), &learning)),
             learner: Learner::new(&values, optimizer.as_ref()),
             schedule: learning.optimizer.schedule(),
             dims,
@@ -186,6 +193,7 @@ impl<F: Send> Network<F> {
     fn load(&mut self) -> Result<(), ModelError> {
         self.cell.load(&self.values[..self.places.cell])?;
         self.head.load(&self.values[self.places.bias..self.places.own]);
+        self.history.iter_mut().for_each(History::parameters_changed);
         Ok(())
     }
 
@@ -212,6 +220,7 @@ fn restored_count(name: &str, count: i64) -> Result<u64, ModelError> {
 impl<F: Send> Predictor<F> for Network<F> {
     fn reserve(&mut self, slots: usize) {
         self.memory.reserve(slots);
+        self.history.iter_mut().for_each(|history| history.reserve(slots));
     }
 
     fn observe(&mut self, wave: &Wave) -> Result<(), ModelError> {
@@ -225,8 +234,10 @@ impl<F: Send> Predictor<F> for Network<F> {
                 let classes = &wave.classes[index * targets..][..targets];
                 self.memory.label_classes(*slot, event, classes, &self.dims);
             }
-            if self.falls_due(event) {
-                self.pending.push(wave.rows[index], *slot, self.complete(event), &self.memory);
+            let begin = self.history.as_ref().map_or(0, |history| history.begin(*slot));
+            let complete = self.complete(event);
+            if self.falls_due(event) && begin < complete {
+                self.pending.push(wave.rows[index], *slot, begin, complete, &self.memory);
             }
         }
         Ok(())
@@ -247,7 +258,7 @@ impl<F: Send> Predictor<F> for Network<F> {
     }
 
     fn forecast(&mut self, wave: &Wave, out: &mut [F]) -> Result<(), ModelError> {
-        let (state_len, hidden) = (self.shape.state_len(), self.shape.hidden);
+        let (state_len, output) = (self.shape.state_len(), self.shape.output());
         let (numbers, codes, seen_len) = (self.dims.inputs, self.dims.codes.len(), self.inputs.seen());
         let mut scratch = std::mem::take(&mut self.scratch);
         let Scratch { states, stored, seen } = &mut scratch;
@@ -265,7 +276,14 @@ impl<F: Send> Predictor<F> for Network<F> {
             self.memory.store(*slot, wave.events[index], stored, self.standing(wave, index).scale);
             states.extend_from_slice(self.memory.state(*slot));
         }
-        self.cell.step(seen, states)?;
+        match &mut self.history {
+            Some(history) => {
+                let (inputs, vectors) = (&self.inputs, &self.values[self.places.own..]);
+                let see = |stored: &[f32], seen: &mut [f32]| inputs.expand(stored, vectors, seen);
+                history.step(self.cell.as_mut(), &self.memory, wave, seen_len, see, states)?;
+            }
+            None => self.cell.step(seen, states)?,
+        }
         let mut raw = vec![0.0; self.linear.outputs];
         let width = out.len() / wave.len().max(1);
         let rows = wave.slots.iter().zip(states.chunks_exact_mut(state_len)).zip(out.chunks_exact_mut(width.max(1)));
@@ -273,10 +291,11 @@ impl<F: Send> Predictor<F> for Network<F> {
             if !state.iter().all(|value| value.is_finite()) {
                 state.fill(0.0);
                 self.states_reset += 1;
+                self.history.iter_mut().for_each(|history| history.reset(*slot));
             }
             self.memory.set_state(*slot, state);
             let Parts { weight, bias, .. } = self.parts();
-            self.linear.forward(weight, bias, &state[..hidden], &mut raw);
+            self.linear.forward(weight, bias, &state[output.clone()], &mut raw);
             self.head.forecast(&raw, self.standing(wave, index), out);
         }
         self.scratch = scratch;
@@ -285,17 +304,22 @@ impl<F: Send> Predictor<F> for Network<F> {
 
     fn forget(&mut self, slot: usize) {
         self.memory.forget(slot);
+        self.history.iter_mut().for_each(|history| history.forget(slot));
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {
-        vec![
+        let mut counters = vec![
             ("forecast_updates", self.learner.steps),
             ("forecast_windows", self.learner.windows),
             ("forecast_windows_dropped", self.learner.windows_dropped),
             ("forecast_updates_skipped", self.learner.skipped),
             ("forecast_rollbacks", self.learner.rollbacks),
             ("forecast_states_reset", self.states_reset),
-        ]
+        ];
+        if let Some(history) = &self.history {
+            counters.push(("forecast_steps_recomputed", history.steps));
+        }
+        counters
     }
 
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
@@ -304,6 +328,9 @@ impl<F: Send> Predictor<F> for Network<F> {
         to.scope("learner", |to| self.learner.snapshot(&self.layout, to))?;
         to.scope("memory", |to| self.memory.snapshot(slots, to))?;
         to.scope("pending", |to| self.pending.snapshot(slots, &self.memory, to))?;
+        if let Some(history) = &self.history {
+            to.scope("history", |to| history.snapshot(slots, to))?;
+        }
         Ok(to.i64("states_reset", &[1], &[self.states_reset as i64])?)
     }
 
@@ -314,6 +341,11 @@ impl<F: Send> Predictor<F> for Network<F> {
         self.memory.restore(keys, &from.scope("memory"))?;
         self.pending.restore(keys, &self.memory, &from.scope("pending"))?;
         self.states_reset = restored_count("states_reset", from.i64("states_reset", &[1])?[0])?;
-        self.load()
+        self.load()?;
+        // Loading the parameters is no change of them.
+        match &mut self.history {
+            Some(history) => history.restore(keys, &from.scope("history")),
+            None => Ok(()),
+        }
     }
 }

@@ -58,10 +58,10 @@ impl Pending {
         self.windows.is_empty()
     }
 
-    /// Takes a copy of the window that fell due for `slot` at `row`.
-    pub(super) fn push(&mut self, row: i64, slot: usize, complete: u64, memory: &Memory) {
+    /// Takes a copy of the window that fell due for `slot` at `row`; see [`Memory::copy_window`].
+    pub(super) fn push(&mut self, row: i64, slot: usize, begin: u64, complete: u64, memory: &Memory) {
         let (inputs_at, states_at, labels_at) = (self.inputs.len(), self.states.len(), self.labels.len());
-        let steps = memory.copy_window(slot, complete, &mut self.inputs, &mut self.states, &mut self.labels);
+        let steps = memory.copy_window(slot, begin, complete, &mut self.inputs, &mut self.states, &mut self.labels);
         let owner = Some((slot, memory.generation(slot)));
         self.windows.push(Window { row, owner, steps, inputs_at, states_at, labels_at });
     }

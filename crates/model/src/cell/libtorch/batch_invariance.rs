@@ -54,18 +54,24 @@ mod tests {
     fn the_shapes_that_pipelines_use_are_done_all_rows_at_once() {
         for kind in [CellKind::Lstm, CellKind::Gru] {
             for hidden in [8, 16, 32, 64] {
-                let cell = TorchCell::new(CellShape { kind, inputs: 8, hidden }).unwrap();
-                assert_eq!(cell.batching(), Batching::Padded, "{kind:?} of {hidden}");
+                for layers in [1, 2] {
+                    let shape = CellShape { layers, ..CellShape::new(kind, 8, hidden) };
+                    let cell = TorchCell::new(shape).unwrap();
+                    assert_eq!(cell.batching(), Batching::Padded, "{shape:?}");
+                }
             }
         }
     }
 
     #[test]
     fn many_shapes_are_batch_invariant_one_way_or_the_other() {
-        for kind in [CellKind::Lstm, CellKind::Gru, CellKind::Rnn] {
+        let recurrent = [CellKind::Lstm, CellKind::Gru, CellKind::GruResetBefore, CellKind::Rnn];
+        let stacked = recurrent.into_iter().flat_map(|kind| [(kind, 1), (kind, 3)]);
+        let feed_forward = [1, 2, 8].map(|lags| (CellKind::Mlp { lags }, 1));
+        for (kind, layers) in stacked.chain(feed_forward) {
             for inputs in [1, 3, 8, 20] {
                 for hidden in [1, 5, 16, 32, 64] {
-                    TorchCell::new(CellShape { kind, inputs, hidden }).unwrap();
+                    TorchCell::new(CellShape { layers, ..CellShape::new(kind, inputs, hidden) }).unwrap();
                 }
             }
         }

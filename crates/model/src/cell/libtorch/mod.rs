@@ -3,8 +3,13 @@
 //! libtorch's CPU kernels give a row the same result in every batch only under conditions that depend on shape and processor.
 //! [`Batching`] names three that do, and [`TorchCell::new`] picks the first that holds, bit by bit, on the machine at hand for
 //! the shape in use. Window batches need neither: what they consist of is a function of the log.
+//!
+//! What the cells compute: [`fused`] by libtorch's own kernels, [`reset_before`] and [`feed_forward`] from their equations.
 
 mod batch_invariance;
+mod feed_forward;
+mod fused;
+mod reset_before;
 mod threads;
 
 use tch::{Kind, Tensor};
@@ -37,12 +42,14 @@ struct Unrolled {
 /// A cell computed by libtorch on the CPU, on one thread.
 pub struct TorchCell {
     shape: CellShape,
+    /// Widths of the parts of a state.
+    parts: Vec<usize>,
     batching: Batching,
     /// Weights and biases, in the order of [`CellShape::parameters`].
     parameters: Vec<Tensor>,
     unrolled: Option<Unrolled>,
-    /// Scratch for padded rows: inputs, h, c.
-    padded: [Vec<f32>; 3],
+    /// Scratch for padded rows: inputs, and one part of the states.
+    padded: [Vec<f32>; 2],
 }
 
 impl TorchCell {
@@ -64,7 +71,8 @@ impl TorchCell {
     }
 
     fn with_batching(shape: CellShape, batching: Batching) -> Self {
-        Self { shape, batching, parameters: Vec::new(), unrolled: None, padded: Default::default() }
+        let parts = shape.state_parts();
+        Self { shape, parts, batching, parameters: Vec::new(), unrolled: None, padded: Default::default() }
     }
 
     /// How steps are batched.
@@ -72,53 +80,46 @@ impl TorchCell {
         self.batching
     }
 
+    fn is_loaded(&self) -> bool {
+        self.parameters.len() == self.shape.layers * self.shape.parameters_per_layer()
+    }
+
     /// One step of rows that are filled up to a multiple of [`ROW_PADDING`].
     fn step_padded(&mut self, inputs: &[f32], states: &mut [f32]) -> Result<(), ModelError> {
-        let CellShape { kind, inputs: width, hidden } = self.shape;
-        let rows = inputs.len() / width;
-        let padded_rows = rows.next_multiple_of(ROW_PADDING);
-        let state_len = self.shape.state_len();
-        let [x, h, c] = &mut self.padded;
+        let width = self.shape.inputs;
+        let padded_rows = (inputs.len() / width).next_multiple_of(ROW_PADDING);
+        let state_len: usize = self.parts.iter().sum();
+        let [x, part] = &mut self.padded;
         x.clear();
         x.extend_from_slice(inputs);
         x.resize(padded_rows * width, 0.0);
-        h.clear();
-        c.clear();
-        for state in states.chunks_exact(state_len) {
-            h.extend_from_slice(&state[..hidden]);
-            c.extend_from_slice(&state[hidden..]);
+        let input = tensor(x, &[padded_rows as i64, width as i64])?;
+        let mut before = Vec::with_capacity(self.parts.len());
+        let mut from = 0;
+        for width in &self.parts {
+            part.clear();
+            states.chunks_exact(state_len).for_each(|state| part.extend_from_slice(&state[from..from + width]));
+            part.resize(padded_rows * width, 0.0);
+            before.push(tensor(part, &[padded_rows as i64, *width as i64])?);
+            from += width;
         }
-        h.resize(padded_rows * hidden, 0.0);
-        c.resize(padded_rows * (state_len - hidden), 0.0);
-        let (rows_i, hidden_i) = (padded_rows as i64, hidden as i64);
-        let input = tensor(x, &[rows_i, width as i64])?;
-        let h_in = tensor(h, &[rows_i, hidden_i])?;
-        let [w_ih, w_hh, b_ih, b_hh] = &self.parameters[..] else {
-            return Err(not_loaded());
-        };
         // A guard on this thread for this call only: it must not outlive an await, and there is none here.
         let _no_grad = tch::no_grad_guard();
-        match kind {
-            CellKind::Lstm => {
-                let c_in = tensor(c, &[rows_i, hidden_i])?;
-                let (h_out, c_out) = input.f_lstm_cell(&[&h_in, &c_in], w_ih, w_hh, Some(b_ih), Some(b_hh))?;
-                copy_out(&h_out, h)?;
-                copy_out(&c_out, c)?;
+        let after = match self.shape.kind {
+            CellKind::Lstm | CellKind::Gru | CellKind::Rnn => {
+                fused::step(self.shape.kind, &self.parameters, &input, &before)
             }
-            CellKind::Gru => {
-                let h_out = input.f_gru_cell(&h_in, w_ih, w_hh, Some(b_ih), Some(b_hh))?;
-                copy_out(&h_out, h)?;
+            CellKind::GruResetBefore => reset_before::step(&self.parameters, &input, &before),
+            CellKind::Mlp { .. } => feed_forward::step(&self.parameters, &input, &before),
+        }?;
+        let mut from = 0;
+        for (width, values) in self.parts.iter().zip(after) {
+            part.resize(padded_rows * width, 0.0);
+            copy_out(&values, part)?;
+            for (state, values) in states.chunks_exact_mut(state_len).zip(part.chunks_exact(*width)) {
+                state[from..from + width].copy_from_slice(values);
             }
-            CellKind::Rnn => {
-                let h_out = input.f_rnn_tanh_cell(&h_in, w_ih, w_hh, Some(b_ih), Some(b_hh))?;
-                copy_out(&h_out, h)?;
-            }
-        }
-        for (row, state) in states.chunks_exact_mut(state_len).enumerate() {
-            state[..hidden].copy_from_slice(&h[row * hidden..][..hidden]);
-            if kind == CellKind::Lstm {
-                state[hidden..].copy_from_slice(&c[row * hidden..][..hidden]);
-            }
+            from += width;
         }
         Ok(())
     }
@@ -150,6 +151,9 @@ impl Cell for TorchCell {
 
     fn step(&mut self, inputs: &[f32], states: &mut [f32]) -> Result<(), ModelError> {
         threads::single();
+        if !self.is_loaded() {
+            return Err(not_loaded());
+        }
         let rows = match self.batching {
             Batching::Padded => batch_invariance::ROWS_MAX,
             Batching::Fixed => ROW_PADDING,
@@ -162,32 +166,33 @@ impl Cell for TorchCell {
 
     fn unroll(&mut self, windows: &Windows) -> Result<Vec<f32>, ModelError> {
         threads::single();
-        let CellShape { kind, inputs, hidden } = self.shape;
-        if self.parameters.len() != 4 {
+        if !self.is_loaded() {
             return Err(not_loaded());
         }
-        let (count, steps, hidden_i) = (windows.count as i64, windows.steps as i64, hidden as i64);
-        let state_len = self.shape.state_len();
+        let (count, steps, outputs) = (windows.count as i64, windows.steps as i64, windows.outputs as i64);
         // Its gradient is computed only where backward is asked for it.
-        let x = tensor(&windows.inputs, &[steps, count, inputs as i64])?.f_set_requires_grad(true)?;
-        let part = |from: usize| -> Result<Tensor, ModelError> {
-            let values: Vec<f32> =
-                windows.states.chunks_exact(state_len).flat_map(|state| &state[from..from + hidden]).copied().collect();
-            tensor(&values, &[1, count, hidden_i])
-        };
-        // has_biases, one layer, no dropout, training, one direction, time-major.
-        let output = match kind {
-            CellKind::Lstm => {
-                x.f_lstm(&[part(0)?, part(hidden)?], &self.parameters, true, 1, 0.0, true, false, false)?.0
+        let x = tensor(&windows.inputs, &[steps, count, self.shape.inputs as i64])?.f_set_requires_grad(true)?;
+        let state_len: usize = self.parts.iter().sum();
+        let mut start = Vec::with_capacity(self.parts.len());
+        let mut from = 0;
+        for width in &self.parts {
+            let states = windows.states.chunks_exact(state_len);
+            let values: Vec<f32> = states.flat_map(|state| &state[from..from + width]).copied().collect();
+            start.push(tensor(&values, &[count, *width as i64])?);
+            from += width;
+        }
+        let hidden = match self.shape.kind {
+            CellKind::Lstm | CellKind::Gru | CellKind::Rnn => {
+                fused::unroll(self.shape.kind, &self.parameters, &x, &start)?.f_narrow(0, steps - outputs, outputs)?
             }
-            CellKind::Gru => x.f_gru(&part(0)?, &self.parameters, true, 1, 0.0, true, false, false)?.0,
-            CellKind::Rnn => x.f_rnn_tanh(&part(0)?, &self.parameters, true, 1, 0.0, true, false, false)?.0,
+            CellKind::GruResetBefore => {
+                reset_before::unroll(&self.parameters, &x, &start)?.f_narrow(0, steps - outputs, outputs)?
+            }
+            CellKind::Mlp { lags } => feed_forward::unroll(&self.parameters, &x, &start, lags, outputs)?,
         };
-        let outputs = windows.outputs as i64;
-        let wanted = output.f_narrow(0, steps - outputs, outputs)?;
-        let mut values = vec![0.0; windows.outputs * windows.count * hidden];
-        copy_out(&wanted.f_detach()?, &mut values)?;
-        self.unrolled = Some(Unrolled { inputs: x, hidden: wanted });
+        let mut values = vec![0.0; windows.outputs * windows.count * self.shape.hidden];
+        copy_out(&hidden.f_detach()?, &mut values)?;
+        self.unrolled = Some(Unrolled { inputs: x, hidden });
         Ok(values)
     }
 

@@ -22,7 +22,8 @@ pub(super) struct Mixed {
 }
 
 /// The families there are; [`Issued::family`] is a place in this list.
-pub(super) const FAMILIES: [Option<&str>; 3] = [Some("student-t"), Some("gaussian"), Some("mixture")];
+pub(super) const FAMILIES: [Option<&str>; 4] =
+    [Some("student-t"), Some("gaussian"), Some("quantiles"), Some("mixture")];
 
 impl Issued {
     /// The place of its family in [`FAMILIES`].

@@ -73,7 +73,7 @@ impl Numbers {
         let rule = config.mixture.of(config.model.kind).and_then(|mixture| FixedShare::new(mixture.share));
         let combination = rule.map(|rule| Combination::new(dims, members, rule, wanted));
         Self {
-            outstanding: Outstanding::new(dims, members),
+            outstanding: Outstanding::new(dims, members, config.model.head.parameters_max()),
             weights: WeightGauges::new(plan, lineup, shard),
             combination,
             drift: Drift::new(config.drift.as_ref(), &plan.targets, shard),

@@ -1,6 +1,7 @@
 //! A network on a cell that breaks when it is told to, driven event by event.
 
 mod damaged;
+mod history;
 mod not_finite;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ const MARKER: f32 = 77.0;
 /// k1 and k2.
 const EVERY: usize = 1;
 const WINDOW: usize = 2;
-const SHAPE: CellShape = CellShape { kind: CellKind::Rnn, inputs: 1, hidden: 1 };
+const SHAPE: CellShape = CellShape { kind: CellKind::Rnn, inputs: 1, hidden: 1, layers: 1 };
 
 /// h = w x + u h + b + b′ of one unit.
 struct LinearCell {
@@ -138,9 +139,19 @@ impl Driven {
     }
 
     fn with_head(fault: Fault, head: HeadKind) -> Self {
+        let learning = Learning {
+            every: EVERY,
+            window: WINDOW,
+            optimizer: OptimizerConfig::default(),
+            enabled: true,
+            full_history: false,
+        };
+        Self::with_learning(fault, head, learning)
+    }
+
+    fn with_learning(fault: Fault, head: HeadKind, learning: Learning) -> Self {
         let dims = Dims { targets: 1, horizons: vec![1], inputs: 1, ..Dims::default() };
         let cell = LinearCell { fault, parameters: [0.0; 4], unrolled: None };
-        let learning = Learning { every: EVERY, window: WINDOW, optimizer: OptimizerConfig::default(), enabled: true };
         let head = head.of_numbers(dims.outputs()).unwrap();
         let mut network = Network::new(dims, SHAPE, Box::new(cell), head, learning, 7).unwrap();
         network.reserve(4);
