@@ -13,7 +13,7 @@ use sluicegate_core::SnapshotWriter;
 use sluicegate_core::{Batch, Metrics, Offset, Offsets, Operator, Output, PartitionId, Roles, SnapshotReader};
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
-use sluicegate_model::{BpttConfig, ForecastConfig, MixtureSetting, ModelKind};
+use sluicegate_model::{ForecastConfig, MixtureSetting};
 
 /// A row: key, microseconds since 1970, target, further column.
 type Row = (String, Option<i64>, Option<f64>, Option<f64>);
@@ -268,15 +268,14 @@ impl Random {
 #[test]
 fn parameters_stay_finite_through_a_thousand_adversarial_streams() {
     const STREAMS: u64 = 1000;
-    const ROWS: usize = 24;
+    const ROWS: usize = 16;
     for stream in 0..STREAMS {
         let mut random = Random(stream);
         let mut config = config();
         config.model.hidden = 2;
-        config.model.kind = random.pick(&[ModelKind::Lstm, ModelKind::Gru, ModelKind::Rnn]);
-        config.model.head = random.pick(&[HeadKind::StudentT, HeadKind::Gaussian]);
-        config.model.bptt =
-            random.pick(&[BpttConfig { every: 1, window: Some(2) }, BpttConfig { every: 2, window: Some(4) }]);
+        random.pick(&common::networks()).apply(&mut config, 4);
+        config.model.head = random.pick(&[HeadKind::StudentT, HeadKind::Gaussian, HeadKind::Quantiles]);
+        config.model.bptt.every = random.pick(&[1, 2]);
         config.model.optimizer = OptimizerConfig {
             kind: random.pick(&[OptimizerKind::Adam, OptimizerKind::Sgd]),
             rate: random.pick(&[3e-3, 0.1, 10.0]),

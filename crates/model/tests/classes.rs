@@ -11,11 +11,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Float32Type, Int32Type, Schema};
 use sluicegate_core::{Batch, Metrics, Offset, Offsets, OperatorConfig, Output, PartitionId, PipelineContext, Roles};
-use sluicegate_model::feature::CalendarFeature;
+use sluicegate_model::feature::{CalendarFeature, TransformConfig, TransformKind};
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::{
-    BadValuesConfig, BpttConfig, Column, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting, ModelKind,
-    OnBadValue,
+    BadValuesConfig, BpttConfig, Column, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting,
+    ModelKind, OnBadValue,
 };
 use sluicegate_testkit::logs::LogSpec;
 use sluicegate_testkit::operator::Suite;
@@ -112,6 +112,8 @@ fn all_configs() -> Vec<ForecastConfig> {
     first.features.calendar = vec![CalendarFeature::Hour];
     first.features.inputs = vec!["x0".into()];
     first.mixture = MixtureSetting::On(MixtureConfig { emit_members: true, ..MixtureConfig::default() });
+    // So that there are alarms within some rows.
+    first.drift = Some(DriftConfig { threshold: 3.0, events_min: 5, ..DriftConfig::default() });
     first.columns = Some(Column::OF_CLASSES.to_vec());
     second.horizons = vec![1, 3];
     second.layout = LayoutKind::Wide;
@@ -259,7 +261,7 @@ fn settings_that_make_no_sense_of_classes_are_refused_with_what_to_do() {
     let numbers = Arc::new(Float64Array::from(vec![1.0])) as ArrayRef;
     let records = RecordBatch::try_from_iter([("y", numbers), ("light", texts(&["a"]))]).unwrap();
     type Change = fn(&mut ForecastConfig);
-    let refused: [(Change, &str); 9] = [
+    let refused: [(Change, &str); 12] = [
         (
             |c| c.targets = vec!["y".into()],
             "`targets`: column `y` has type Float64, but must hold text, an integer or a boolean; for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes",
@@ -270,7 +272,16 @@ fn settings_that_make_no_sense_of_classes_are_refused_with_what_to_do() {
         ),
         (
             |c| c.columns = Some(vec![Column::Crps]),
-            "`columns`: `crps` is no column of forecasts of classes; there are: family, class, probability, probabilities, observed_class, forecast_class, nll_bits, brier, weight",
+            "`columns`: `crps` is no column of forecasts of classes; there are: family, class, probability, probabilities, observed_class, forecast_class, nll_bits, brier, weight, drift",
+        ),
+        (|c| c.features.lags = vec![2], "`features.lags`: are of numbers, and the targets are classes"),
+        (
+            |c| c.transform = Some(TransformConfig { kind: TransformKind::Log, unit: 1.0, targets: None }),
+            "`transform`: is of numbers, and the targets are classes",
+        ),
+        (
+            |c| c.mixture = MixtureSetting::On(MixtureConfig { zero_mean: true, ..MixtureConfig::default() }),
+            "`mixture.zero_mean`: is of numbers, and the targets are classes",
         ),
         (|c| c.features.scale_ratio = true, "`features.scale_ratio`: is of numbers, and the targets are classes"),
         (

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::Float64Type;
 use sluicegate_core::{Batch, Metrics, Output, SnapshotReader, SnapshotWriter};
 use sluicegate_model::{DriftConfig, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting, ModelKind};
 use sluicegate_testkit::logs::LogSpec;
@@ -23,14 +23,9 @@ fn config() -> ForecastConfig {
     config
 }
 
-fn texts(table: &RecordBatch, column: &str) -> Vec<String> {
-    let texts = arrow::compute::cast(table.column_by_name(column).unwrap(), &DataType::Utf8).unwrap();
-    texts.as_string::<i32>().iter().map(|text| text.unwrap_or("").to_owned()).collect()
-}
-
 /// A column of the rows of one model.
 fn of_model(table: &RecordBatch, model: &str, column: &str) -> Vec<f64> {
-    let models = texts(table, "model");
+    let models = common::texts(table, "model");
     let values = common::numbers(table, column).into_iter().zip(models);
     values.filter(|(_, of)| of == model).map(|(value, _)| value).collect()
 }
@@ -52,8 +47,8 @@ fn a_network_is_mixed_by_default_and_a_control_is_not() {
     let log = spec().build().slice(0, 40);
     let family = |config: &ForecastConfig| {
         let (table, _) = run(config, &log, &Metrics::new());
-        assert_eq!(texts(&table, "model")[..4], ["forecast", "persistence", "ar", "forecast"]);
-        texts(&table, "family")[39 * 3].clone()
+        assert_eq!(common::texts(&table, "model")[..4], ["forecast", "persistence", "ar", "forecast"]);
+        common::texts(&table, "family")[39 * 3].clone()
     };
     assert_eq!(family(&config()), "mixture");
     let with = |kind: ModelKind, mixture: MixtureSetting| {
@@ -102,7 +97,8 @@ fn the_metric_of_a_weight_is_its_mean_over_the_keys() {
     let mut config = config();
     config.mixture = MixtureSetting::On(MixtureConfig { emit_members: true, ..MixtureConfig::default() });
     let (table, _) = run(&config, &log, &metrics);
-    let (keys, models, weights) = (texts(&table, "key"), texts(&table, "model"), common::numbers(&table, "weight"));
+    let (keys, models, weights) =
+        (common::texts(&table, "key"), common::texts(&table, "model"), common::numbers(&table, "weight"));
     let names = ["lstm@0.001", "lstm@0.003", "lstm@0.01", "persistence", "ar"];
     let mut sum = 0.0;
     for name in names {
@@ -154,7 +150,8 @@ fn forecasts_that_get_worse_make_an_alarm_and_the_weights_even() {
     let metrics = Metrics::new();
     let (table, _) = run(&watching(), &changing(), &metrics);
     let alarms = table.column_by_name("drift").unwrap().as_boolean().clone();
-    let (keys, models, weights) = (texts(&table, "key"), texts(&table, "model"), common::numbers(&table, "weight"));
+    let (keys, models, weights) =
+        (common::texts(&table, "key"), common::texts(&table, "model"), common::numbers(&table, "weight"));
     let per_event = 6;
     let events: Vec<usize> =
         (0..table.num_rows() / per_event).filter(|event| alarms.value(event * per_event)).collect();

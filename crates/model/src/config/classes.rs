@@ -1,4 +1,4 @@
-//! How classes are told apart: the setting `classes`.
+//! How classes are told apart: the table `classes`.
 
 use std::collections::BTreeMap;
 

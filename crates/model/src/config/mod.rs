@@ -38,8 +38,8 @@ const WINDOW_MAX: usize = 10_000;
 /// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden · layers for an
 /// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts,
 /// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
-/// columns. At the defaults with one target: some 3.5 kB. `seasonal` adds 8T · period, `garch` 8T · window (32 kB per target at its
-/// default), and each control 8hK for points that wait. Of classes, each outstanding forecast takes 4 bytes for each class.
+/// columns. At the defaults with one target: some 3.5 kB for each network. `seasonal` adds 8T · period, `garch` 8T · window (32 kB per
+/// target at its default), and each control 8hK for points that wait.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
@@ -412,6 +412,15 @@ impl ForecastConfig {
         }
         if self.features.scale_ratio {
             return Err(ConfigError::new("features.scale_ratio", "is of numbers, and the targets are classes"));
+        }
+        if !self.features.lags.is_empty() {
+            return Err(ConfigError::new("features.lags", "are of numbers, and the targets are classes"));
+        }
+        if self.transform.is_some() {
+            return Err(ConfigError::new("transform", "is of numbers, and the targets are classes"));
+        }
+        if self.mixture.of(self.model.kind).is_some_and(|mixture| mixture.zero_mean) {
+            return Err(ConfigError::new("mixture.zero_mean", "is of numbers, and the targets are classes"));
         }
         if self.scores.standardise_rows.is_some() {
             return Err(ConfigError::new("scores.standardise_rows", "is of numbers, and the targets are classes"));

@@ -20,6 +20,8 @@ pub struct FeatureConfig {
     pub calendar: Vec<CalendarFeature>,
     /// Further numeric columns to look at. A missing or infinite value counts as the column's running mean.
     pub inputs: Vec<String>,
+    /// Further columns of classes to look at: text, integers or booleans. See `classes`.
+    pub categories: Vec<String>,
     /// Adds, per target, its level so many events ago, in the same units as its level now; 0 where the key has no such event.
     /// Where the next event resembles one of a season ago, `[season - 1]` is that one: `[23]` in hourly data with a daily
     /// cycle.
@@ -36,10 +38,9 @@ pub struct FeatureConfig {
 }
 
 impl FeatureConfig {
-    /// Width of the network's input for so many targets.
+    /// Numbers of the network's input for so many targets that are numbers. Classes come beside them.
     pub fn width(&self, targets: usize) -> usize {
-        // Categories are classes, and no numbers of the input.
-        let Self { calendar: _, categories: _, inputs, lags, elapsed, scale_ratio, missing_indicator } = self;
+        let Self { calendar: _, inputs, categories: _, lags, elapsed, scale_ratio, missing_indicator } = self;
         let per_target = 2 + usize::from(*scale_ratio) + usize::from(*missing_indicator) + lags.len();
         let per_input = 1 + usize::from(*missing_indicator);
         targets * per_target + inputs.len() * per_input + self.calendar_width() + usize::from(*elapsed)

@@ -33,7 +33,8 @@ pub enum Column {
     Pit,
     /// The model's weight in the mixture, where the product is one; null for the mixture itself.
     Weight,
-    /// Whether this event's value made an alarm: the operator's forecasts of this target have got worse. Where `drift` is set.
+    /// Whether the value at this event made an alarm: the operator's forecasts of this target have got worse. Where `drift` is
+    /// set.
     Drift,
     /// The most probable class.
     Class,
@@ -70,7 +71,7 @@ impl Column {
     ];
 
     /// Those of classes, in the order they are emitted.
-    pub const OF_CLASSES: [Self; 9] = [
+    pub const OF_CLASSES: [Self; 10] = [
         Self::Family,
         Self::Class,
         Self::Probability,
@@ -80,6 +81,7 @@ impl Column {
         Self::NllBits,
         Self::Brier,
         Self::Weight,
+        Self::Drift,
     ];
 
     /// Its name in pipeline files.
@@ -110,15 +112,6 @@ impl Column {
     /// Whether it says something of a target at an event, whoever forecast it.
     pub(super) fn is_of_target(self) -> bool {
         matches!(self, Self::Observed | Self::ObservedClass | Self::Drift)
-    }
-
-    /// The type of a column of numbers.
-    pub(super) fn data_type(self) -> DataType {
-        match self {
-            Self::Family => dictionary(),
-            Self::Drift => DataType::Boolean,
-            _ => DataType::Float64,
-        }
     }
 
     /// The names of the columns it stands for: one, or seven for the quantiles.

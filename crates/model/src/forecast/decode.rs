@@ -83,7 +83,8 @@ impl Bad {
     fn of_class(text: Option<&str>, vocabulary: &Vocabulary) -> Option<Self> {
         match text {
             None => Some(Self::Missing),
-            Some(text) => (!vocabulary.admits(text)).then_some(Self::Unusable(NOT_BINARY)),
+            Some(text) if vocabulary.admits(text) => None,
+            Some(_) => Some(Self::Unusable("is neither true nor false, neither 0 nor 1")),
         }
     }
 

@@ -29,6 +29,12 @@ impl Plan {
         self.columns.contains(&column)
     }
 
+    /// What is said of a model, the first being the product, in a layout that says once what is said of a target. No mixture has
+    /// a weight in itself.
+    pub(super) fn columns_of(&self, model: usize) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(move |column| !column.is_of_target() && (model > 0 || **column != Column::Weight))
+    }
+
     /// The columns of the output: which event it is, then these.
     pub(super) fn schema(&self, fields: Vec<Field>) -> SchemaRef {
         let mut all = vec![

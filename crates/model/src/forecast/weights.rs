@@ -13,6 +13,11 @@ use crate::wave::Dims;
 /// mixtures were issued with.
 ///
 /// A forecast is scored by the weights it was issued with. A model that had no forecast takes no part.
+///
+/// Against any of E models the mean negative log-likelihood over n labels is worse by at most
+/// `ln(E)/n − (n − 1)/n · ln(1 − α)`. A label of horizon h comes h events after its forecast, so the weights that score it have
+/// not seen the h − 1 before: each of the h interleaved series of labels keeps that bound with its own n. Each
+/// [`restart`](Weights::restart) begins a series anew and adds at most `ln(E)/n`.
 pub(super) struct Weights {
     rule: FixedShare,
     models: usize,
@@ -22,7 +27,7 @@ pub(super) struct Weights {
     horizons: Vec<usize>,
     /// `[K, models]`.
     now: Slab<f64>,
-    /// `[K, models]`: how much the weights of all keys together exceed even ones.
+    /// `[K, models]`: by how much the weights of all keys together exceed even ones.
     excess: Vec<f64>,
     /// `[h_max, K, models]`: weights as issued, 0 for a model that took no part; event i at i mod h_max.
     issued: Slab<f64>,
@@ -56,20 +61,20 @@ impl Weights {
     /// Puts the weights of some outputs back to even, as if no label had come yet. What was issued before is scored as it was.
     pub(super) fn restart(&mut self, slot: usize, outputs: Range<usize>) {
         let (even, places) = (self.even(), outputs.start * self.models..outputs.end * self.models);
-        let weights = &mut self.now.row_mut(slot)[places.clone()];
-        for (weight, excess) in weights.iter_mut().zip(&mut self.excess[places]) {
+        let now = &mut self.now.row_mut(slot)[places.clone()];
+        for (weight, excess) in now.iter_mut().zip(&mut self.excess[places]) {
             *excess -= *weight - even;
             *weight = even;
         }
     }
 
-    /// `[K, models]`: the weights as they are now, averaged over this many keys; NaN where there is none.
-    pub(super) fn mean(&self, keys: usize) -> impl Iterator<Item = f64> + '_ {
-        self.excess.iter().map(move |excess| if keys == 0 { f64::NAN } else { self.even() + excess / keys as f64 })
-    }
-
     fn even(&self) -> f64 {
         1.0 / self.models as f64
+    }
+
+    /// `[K, models]`: the weights as they are now, averaged over this many keys; NaN where there is none.
+    pub(super) fn means(&self, keys: usize) -> impl Iterator<Item = f64> + '_ {
+        self.excess.iter().map(move |excess| if keys == 0 { f64::NAN } else { self.even() + excess / keys as f64 })
     }
 
     fn place(&self, event: u64, k: usize) -> usize {
@@ -97,11 +102,11 @@ impl Weights {
     /// Moves the weights of output `k` by what each model had given to the value: logarithms of densities or probabilities,
     /// NaN where a model had no forecast.
     pub(super) fn learn(&mut self, slot: usize, k: usize, ln_densities: &[f64]) {
-        let weights = &mut self.now.row_mut(slot)[k * self.models..][..self.models];
+        let now = &mut self.now.row_mut(slot)[k * self.models..][..self.models];
         let excess = &mut self.excess[k * self.models..][..self.models];
-        excess.iter_mut().zip(&*weights).for_each(|(excess, weight)| *excess -= weight);
-        self.rule.update(weights, ln_densities);
-        excess.iter_mut().zip(&*weights).for_each(|(excess, weight)| *excess += weight);
+        excess.iter_mut().zip(&*now).for_each(|(excess, weight)| *excess -= weight);
+        self.rule.update(now, ln_densities);
+        excess.iter_mut().zip(&*now).for_each(|(excess, weight)| *excess += weight);
     }
 
     pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

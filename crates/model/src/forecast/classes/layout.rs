@@ -27,6 +27,8 @@ pub(super) struct Content<'a> {
     pub(super) observed: &'a [StringArray],
     /// `[events, targets]`: how many classes were known at an event.
     pub(super) known: &'a [u32],
+    /// `[events, targets]`: whether the class made an alarm of drift.
+    pub(super) alarms: &'a [bool],
     /// Per target.
     pub(super) vocabularies: &'a [Vocabulary],
 }
@@ -52,8 +54,8 @@ pub(in crate::forecast) fn schema(plan: &Plan) -> SchemaRef {
         }
         LayoutKind::Wide => {
             for (target, name) in plan.targets.iter().enumerate() {
-                if plan.wants(Column::ObservedClass) {
-                    fields.push(field(format!("{name}_observed_class"), Column::ObservedClass));
+                for column in plan.columns.iter().filter(|column| column.is_of_target()) {
+                    fields.push(field(format!("{name}_{}", column.as_str()), *column));
                 }
                 for (_, horizon) in plan.dims.pairs().filter(|(of, _)| *of == target) {
                     for (model, model_name) in plan.models.iter().enumerate() {
@@ -61,8 +63,8 @@ pub(in crate::forecast) fn schema(plan: &Plan) -> SchemaRef {
                             0 => format!("{name}_{horizon}"),
                             _ => format!("{name}_{horizon}_{model_name}"),
                         };
-                        let columns = plan.columns.iter().filter(|column| **column != Column::ObservedClass);
-                        fields.extend(columns.map(|column| field(format!("{prefix}_{}", column.as_str()), *column)));
+                        let column = |column: &Column| field(format!("{prefix}_{}", column.as_str()), *column);
+                        fields.extend(plan.columns_of(model).map(column));
                     }
                 }
             }
@@ -76,6 +78,7 @@ fn data_type(column: Column) -> DataType {
         Column::Family => dictionary(),
         Column::Class | Column::ForecastClass | Column::ObservedClass => DataType::Utf8,
         Column::Probabilities => map_type(),
+        Column::Drift => DataType::Boolean,
         _ => DataType::Float64,
     }
 }
@@ -121,12 +124,13 @@ impl Layout {
             LayoutKind::Wide => {
                 let per_target = self.plan.dims.horizons.len() * self.plan.models.len();
                 for target in 0..self.plan.dims.targets {
-                    if self.plan.wants(Column::ObservedClass) {
-                        columns.push(Arc::new(content.observed[target].clone()));
+                    let first: Vec<usize> = (0..events).map(|event| event * per_event + target * per_target).collect();
+                    for column in self.plan.columns.iter().filter(|column| column.is_of_target()) {
+                        columns.push(self.column(*column, &first, content)?);
                     }
                     for place in target * per_target..(target + 1) * per_target {
                         let cells: Vec<usize> = (0..events).map(|event| event * per_event + place).collect();
-                        for column in self.plan.columns.iter().filter(|column| **column != Column::ObservedClass) {
+                        for column in self.plan.columns_of(place % self.plan.models.len()) {
                             columns.push(self.column(*column, &cells, content)?);
                         }
                     }
@@ -177,6 +181,10 @@ impl Layout {
                     of_target.is_valid(event).then(|| of_target.value(event))
                 });
                 Arc::new(observed.collect::<StringArray>())
+            }
+            Column::Drift => {
+                let alarm = |cell: &usize| content.alarms[cell / per_event * self.plan.dims.targets + target(cell)];
+                arrays::flags(cells.iter().map(alarm).collect())
             }
             Column::Probabilities => self.probabilities(cells, content)?,
             Column::Probability => number(|cell| cell.issued.map_or(f64::NAN, |issued| issued.probability)),

@@ -14,6 +14,7 @@ use sluicegate_score::{ClassScore, FixedShare, mix, most_probable};
 use super::column::Column;
 use super::decode::Events;
 use super::desk::{At, Desk};
+use super::drift::Drift;
 use super::members::{Lineup, Shown};
 use super::plan::Plan;
 use super::stretch::Stretch;
@@ -41,7 +42,9 @@ pub(super) struct Classes {
     outstanding: Outstanding,
     /// Weights of all models, where the product is their mixture.
     weights: Option<Weights>,
-    gauges: WeightGauges,
+    weight_gauges: WeightGauges,
+    /// Watches the product's forecasts, where asked for.
+    drift: Option<Drift>,
     scoreboard: Scoreboard,
     layout: Layout,
     /// Whether all probabilities are emitted.
@@ -52,6 +55,8 @@ pub(super) struct Classes {
     labels: Vec<u32>,
     /// `[events, targets]` of the stretch: how many classes were known.
     known: Vec<u32>,
+    /// `[events, targets]` of the stretch: whether the class made an alarm.
+    alarms: Vec<bool>,
     /// `[events, K, shown]` of the stretch.
     cells: Vec<Cell>,
     /// `[events, shown, width]` of the stretch, where all probabilities are emitted.
@@ -61,12 +66,15 @@ pub(super) struct Classes {
 }
 
 impl Classes {
+    /// Each member of the lineup is a model: there are no zero-mean copies of classes.
     pub(super) fn new(config: &ForecastConfig, plan: &Plan, lineup: &Lineup, shard: &ShardContext) -> Self {
-        let (dims, models) = (&plan.dims, lineup.models.len());
+        let (dims, models) = (&plan.dims, lineup.members.len());
         let rule = config.mixture.of(config.model.kind).and_then(|mixture| FixedShare::new(mixture.share));
         Self {
             outstanding: Outstanding::new(dims, models),
             weights: rule.map(|rule| Weights::new(dims, models, rule)),
+            weight_gauges: WeightGauges::new(plan, lineup, shard),
+            drift: Drift::new(config.drift.as_ref(), &plan.targets, shard),
             scoreboard: Scoreboard::new(config.scores, plan, shard),
             layout: Layout::new(plan.clone(), &shard.partition),
             wants_all: plan.wants(Column::Probabilities),
@@ -74,13 +82,31 @@ impl Classes {
             dims: dims.clone(),
             models,
             shown: lineup.shown.clone(),
-            gauges: WeightGauges::new(plan, lineup, shard),
             observed: Vec::new(),
             labels: Vec::new(),
             known: Vec::new(),
+            alarms: Vec::new(),
             cells: Vec::new(),
             probabilities: Vec::new(),
             ln_probabilities: Vec::new(),
+        }
+    }
+}
+
+impl Classes {
+    /// Looks for drift in how the product's forecasts of an event did; the weights of what has drifted go back to even.
+    fn watch(&mut self, at: At) {
+        let Some(drift) = &mut self.drift else { return };
+        let (targets, horizons, shown) = (self.dims.targets, self.dims.horizons.len(), self.shown.len());
+        for target in 0..targets {
+            let nearest = target * horizons;
+            let product = &self.cells[(at.place * self.dims.outputs() + nearest) * shown];
+            if drift.observe(at.slot, target, product.score.map_or(f64::NAN, |score| score.bits())) {
+                self.alarms[at.place * targets + target] = true;
+                if let Some(weights) = &mut self.weights {
+                    weights.restart(at.slot, nearest..nearest + horizons);
+                }
+            }
         }
     }
 }
@@ -118,11 +144,13 @@ impl Desk for Classes {
     fn reserve(&mut self, slots: usize) {
         self.outstanding.reserve(slots);
         self.weights.iter_mut().for_each(|weights| weights.reserve(slots));
+        self.drift.iter_mut().for_each(|drift| drift.reserve(slots));
     }
 
     fn forget(&mut self, slot: usize) {
         self.outstanding.forget(slot);
         self.weights.iter_mut().for_each(|weights| weights.forget(slot));
+        self.drift.iter_mut().for_each(|drift| drift.forget(slot));
     }
 
     fn open(&mut self, events: &Events, range: Range<usize>) {
@@ -134,6 +162,8 @@ impl Desk for Classes {
         self.labels.extend_from_slice(&events.labels[of_targets.clone()]);
         self.known.clear();
         self.known.extend_from_slice(&events.known[of_targets]);
+        self.alarms.clear();
+        self.alarms.resize(range.len() * targets, false);
         self.cells.clear();
         self.cells.resize(range.len() * self.cells_per_event(), Cell::EMPTY);
         self.probabilities.clear();
@@ -182,6 +212,7 @@ impl Desk for Classes {
                 weights.learn(at.slot, k, &self.ln_probabilities);
             }
         }
+        self.watch(at);
     }
 
     fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], _: &Wave, row: usize) {
@@ -246,6 +277,7 @@ impl Desk for Classes {
             probabilities: &self.probabilities,
             observed: &self.observed,
             known: &self.known,
+            alarms: &self.alarms,
             vocabularies,
         })
     }
@@ -253,15 +285,18 @@ impl Desk for Classes {
     fn publish(&self, keys: usize) {
         self.scoreboard.publish();
         if let Some(weights) = &self.weights {
-            self.gauges.set(weights.mean(keys));
+            self.weight_gauges.set(weights.means(keys));
         }
     }
 
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
         to.scope("outstanding", |to| self.outstanding.snapshot(slots, to))?;
         to.scope("scores", |to| self.scoreboard.snapshot(to))?;
-        match &self.weights {
-            Some(weights) => to.scope("mixture", |to| weights.snapshot(slots, to)),
+        if let Some(weights) = &self.weights {
+            to.scope("mixture", |to| weights.snapshot(slots, to))?;
+        }
+        match &self.drift {
+            Some(drift) => to.scope("drift", |to| drift.snapshot(slots, to)),
             None => Ok(()),
         }
     }
@@ -269,8 +304,11 @@ impl Desk for Classes {
     fn restore(&mut self, keys: usize, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
         self.outstanding.restore(keys, &from.scope("outstanding"))?;
         self.scoreboard.restore(&from.scope("scores"))?;
-        match &mut self.weights {
-            Some(weights) => weights.restore(keys, &from.scope("mixture")),
+        if let Some(weights) = &mut self.weights {
+            weights.restore(keys, &from.scope("mixture"))?;
+        }
+        match &mut self.drift {
+            Some(drift) => drift.restore(keys, &from.scope("drift")),
             None => Ok(()),
         }
     }

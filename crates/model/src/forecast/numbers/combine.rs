@@ -61,14 +61,14 @@ impl Combination {
         self.weights.forget(slot);
     }
 
-    /// Puts the weights of some outputs back to even, as if no label had come yet. What was issued before is scored as it was.
+    /// As of [`Weights::restart`].
     pub(super) fn restart(&mut self, slot: usize, outputs: Range<usize>) {
         self.weights.restart(slot, outputs);
     }
 
-    /// `[K, members]`: the weights as they are now, averaged over this many keys; NaN where there is none.
+    /// As of [`Weights::means`].
     pub(super) fn mean_weights(&self, keys: usize) -> impl Iterator<Item = f64> + '_ {
-        self.weights.mean(keys)
+        self.weights.means(keys)
     }
 
     /// The mean that was forecast for the value of output `k` at this event, and its scores if there is a value. The weights

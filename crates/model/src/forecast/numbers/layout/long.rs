@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use sluicegate_core::PartitionId;
 use sluicegate_score::LEVELS;
 
-use super::Layout;
+use super::{Layout, data_type};
 use crate::error::ModelError;
 use crate::forecast::arrays::{self, dictionary};
 use crate::forecast::column::Column;
@@ -22,7 +22,7 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
         Field::new("model", dictionary(), false),
     ];
     for column in &plan.columns {
-        fields.extend(column.names().into_iter().map(|name| Field::new(name, column.data_type(), true)));
+        fields.extend(column.names().into_iter().map(|name| Field::new(name, data_type(*column), true)));
     }
     fields
 }
@@ -103,7 +103,7 @@ impl Layout for Long {
                     // Those of classes are refused where the settings are checked.
                     _ => f64::NAN,
                 };
-                if column.data_type() == DataType::Float64 {
+                if data_type(*column) == DataType::Float64 {
                     numbers[place].push(value);
                 }
                 place += 1;

@@ -4,12 +4,14 @@ mod long;
 mod wide;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use sluicegate_core::PartitionId;
 
 use super::issue::Outcome;
 use crate::config::LayoutKind;
 use crate::error::ModelError;
+use crate::forecast::arrays::dictionary;
+use crate::forecast::column::Column;
 use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 use long::Long;
@@ -21,6 +23,14 @@ pub(in crate::forecast) fn schema(plan: &Plan) -> SchemaRef {
         LayoutKind::Long => long::fields(plan),
         LayoutKind::Wide => wide::fields(plan),
     })
+}
+
+fn data_type(column: Column) -> DataType {
+    match column {
+        Column::Family => dictionary(),
+        Column::Drift => DataType::Boolean,
+        _ => DataType::Float64,
+    }
 }
 
 /// Something that turns stretches of events of one partition into tables.

@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, SchemaRef};
 use sluicegate_core::PartitionId;
 
-use super::Layout;
+use super::{Layout, data_type};
 use crate::error::ModelError;
 use crate::forecast::arrays;
 use crate::forecast::column::Column;
@@ -19,7 +19,7 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
     let mut fields = Vec::new();
     for (target, name) in plan.targets.iter().enumerate() {
         for column in plan.columns.iter().filter(|column| column.is_of_target()) {
-            fields.push(Field::new(format!("{name}_{}", column.as_str()), column.data_type(), true));
+            fields.push(Field::new(format!("{name}_{}", column.as_str()), data_type(*column), true));
         }
         for (_, horizon) in plan.dims.pairs().filter(|(of, _)| *of == target) {
             for (model, model_name) in plan.models.iter().enumerate() {
@@ -27,19 +27,14 @@ pub(super) fn fields(plan: &Plan) -> Vec<Field> {
                     0 => format!("{name}_{horizon}"),
                     _ => format!("{name}_{horizon}_{model_name}"),
                 };
-                for column in columns_of(plan, model) {
-                    let field = |what: String| Field::new(format!("{prefix}_{what}"), column.data_type(), true);
+                for column in plan.columns_of(model) {
+                    let field = |what: String| Field::new(format!("{prefix}_{what}"), data_type(*column), true);
                     fields.extend(column.names().into_iter().map(field));
                 }
             }
         }
     }
     fields
-}
-
-/// What is said of a model, the first being the product, of which no mixture has a weight.
-fn columns_of(plan: &Plan, model: usize) -> impl Iterator<Item = &Column> {
-    plan.columns.iter().filter(move |column| !column.is_of_target() && (model > 0 || **column != Column::Weight))
 }
 
 pub(super) struct Wide {
@@ -91,7 +86,7 @@ impl Layout for Wide {
             }
             for place in target * horizons * models..(target + 1) * horizons * models {
                 let of_place = || cells.iter().skip(place).step_by(per_event);
-                for column in columns_of(&self.plan, place % models) {
+                for column in self.plan.columns_of(place % models) {
                     if *column == Column::Family {
                         let places = of_place().map(|cell| cell.issued.as_ref().map_or(-1, Issued::family)).collect();
                         columns.push(arrays::texts(places, &FAMILIES)?);
