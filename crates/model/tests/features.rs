@@ -35,9 +35,7 @@ fn every_kind(inputs: &[String]) -> Vec<(&'static str, FeatureConfig)> {
         ("scale_ratio", FeatureConfig { scale_ratio: true, ..base.clone() }),
         ("missing_indicator", FeatureConfig { missing_indicator: true, ..base }),
     ];
-    // Categories are tested where classes are.
     let all = FeatureConfig {
-        categories: Vec::new(),
         calendar: CalendarFeature::ALL.to_vec(),
         inputs: inputs.to_vec(),
         categories: vec!["key".to_owned()],

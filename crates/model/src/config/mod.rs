@@ -398,18 +398,6 @@ impl ForecastConfig {
 
     /// Refuses what makes no sense of classes.
     fn validate_for_classes(&self) -> Result<(), ConfigError> {
-        if self.transform.is_some() {
-            return Err(ConfigError::new("transform", "is of numbers, and the targets are classes"));
-        }
-        if self.drift.is_some() {
-            return Err(ConfigError::new("drift", "is of numbers, and the targets are classes"));
-        }
-        if let MixtureSetting::On(MixtureConfig { zero_mean: true, .. }) = &self.mixture {
-            return Err(ConfigError::new("mixture.zero_mean", "is of numbers, and the targets are classes"));
-        }
-        if !self.features.lags.is_empty() {
-            return Err(ConfigError::new("features.lags", "is of numbers, and the targets are classes"));
-        }
         if self.features.scale_ratio {
             return Err(ConfigError::new("features.scale_ratio", "is of numbers, and the targets are classes"));
         }

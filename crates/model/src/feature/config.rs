@@ -28,8 +28,6 @@ pub struct FeatureConfig {
     pub lags: Vec<usize>,
     /// Adds the time since the key's last event, as a logarithm: 0 where it is as long as usual, and where it is not known.
     pub elapsed: bool,
-    /// Further columns of classes to look at: text, integers or booleans. See `classes`.
-    pub categories: Vec<String>,
     /// Adds, per target, the logarithm of its fast scale (of the nearest horizon) over its slow scale: is it calmer or wilder
     /// than usual?
     pub scale_ratio: bool,

@@ -1,11 +1,8 @@
 //! The columns that one may ask for.
 
-use arrow::datatypes::DataType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluicegate_score::LEVELS;
-
-use super::arrays::dictionary;
 
 /// An optional column of the output: of numbers or of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -15,7 +15,6 @@ use crate::wave::MISSING;
 /// What to do when a head for classes meets numbers.
 const NUMBERS_NEED_NO_CLASSES: &str =
     "for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes";
-const NOT_BINARY: &str = "is neither true nor false, neither 0 nor 1";
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Which columns mean what, by name and place.
