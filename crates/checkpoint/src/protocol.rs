@@ -259,8 +259,9 @@ impl Protocol {
             // Nothing is visible yet, so nothing can be wrong; but nothing could ever be recovered either.
             (Phase::WritingFirst, Event::WriteFailed) => refuse(Refusal::LastCheckpointNotWritten),
             (Phase::CommittingFirst(commit), Event::Committed) => {
-                self.keep(commit);
-                (Phase::Running, vec![Action::Run])
+                let mut actions = self.keep(commit);
+                actions.push(Action::Run);
+                (Phase::Running, actions)
             }
             (Phase::Running, Event::Aligned { position, checkpoint, last: None }) => self.aligned(position, checkpoint),
             (Phase::Running, Event::Aligned { position, last: Some(last), .. }) => self.last_barrier(position, last),
