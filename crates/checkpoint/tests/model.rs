@@ -292,6 +292,7 @@ fn read(process: &Process, rules: Rules, go: &mut Go<'_>) {
     if process.protocol.may_checkpoint() && process.position > process.checkpointed && !busy {
         meet(go, true, None);
     }
+    // Readers hold the last barrier back as they do any other that asks for states.
     let settled = !rules.has_staged || process.protocol.may_checkpoint();
     if settled {
         meet(go, true, Some(if process.position == ROWS { Last::Ended } else { Last::Stopped }));
@@ -366,6 +367,12 @@ fn with_staged_rows_beside_every_history_shows_a_prefix() {
 #[test]
 fn committed_with_checkpoints_every_history_shows_a_prefix() {
     let (worlds, ends) = explore_after(1, rules(false, true, true));
+    assert!(ends && worlds > 1_000, "{worlds} worlds");
+}
+
+#[test]
+fn committed_with_checkpoints_and_nothing_staged_every_history_shows_a_prefix() {
+    let (worlds, ends) = explore_after(1, rules(false, true, false));
     assert!(ends && worlds > 1_000, "{worlds} worlds");
 }
 
