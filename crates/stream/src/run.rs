@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use sluicegate_core::{BoxError, Change, ComponentKind, Metrics, PartitionId};
@@ -28,7 +29,8 @@ pub struct RunOptions {
     /// Threads for operators that compute heavily. As many shards run at a time, unless a source shares its partitions out or
     /// has no end: then all of its shards do.
     pub worker_threads: NonZeroUsize,
-    /// Leaves checkpoints and committed positions of earlier runs behind and begins where the settings say.
+    /// Leaves checkpoints and committed positions of earlier runs behind and begins where the settings say. A partition that is
+    /// taken away and comes back in this run goes on.
     pub begin_anew: bool,
     /// A folder for a trace of each shard's commit protocol, one line of JSON per event.
     pub protocol_trace: Option<PathBuf>,
@@ -136,6 +138,8 @@ struct Run<'a> {
     waiting: VecDeque<Key>,
     running: JoinSet<(Key, Option<Outcome>)>,
     controls: HashMap<Key, Controls>,
+    /// Of each shard that has begun, whether it still leaves behind what was committed before.
+    anew: HashMap<Key, Arc<AtomicBool>>,
     members: HashMap<usize, Members>,
     /// Sources whose partitions are shared out and none of which has come to its end: more may be assigned.
     endless: HashSet<usize>,
@@ -150,7 +154,6 @@ impl<'a> Run<'a> {
             about: pipeline.about(),
             store: store.zip(pipeline.checkpoint.clone()),
             start_from: pipeline.start_from().map_err(unusable)?,
-            begin_anew: options.begin_anew,
             trace: options.protocol_trace.clone(),
         };
         Ok(Self {
@@ -164,6 +167,7 @@ impl<'a> Run<'a> {
             waiting: VecDeque::new(),
             running: JoinSet::new(),
             controls: HashMap::new(),
+            anew: HashMap::new(),
             members: HashMap::new(),
             endless: HashSet::new(),
             outcomes: Vec::new(),
@@ -225,6 +229,7 @@ impl<'a> Run<'a> {
 
     fn begin(&mut self, key: Key) {
         let tree = &self.trees[key.0];
+        let anew = self.anew.entry(key.clone()).or_insert_with(|| Arc::new(self.options.begin_anew.into()));
         let (cancel, stop) = (self.options.cancel.child_token(), self.stop.child_token());
         let shard = Shard {
             source_name: tree.name.clone(),
@@ -234,6 +239,7 @@ impl<'a> Run<'a> {
             consumers: Arc::clone(&tree.consumers),
             letters: self.letters.clone(),
             commits: self.commits.clone(),
+            anew: Arc::clone(anew),
             metrics: self.options.metrics.clone(),
             roster: self.workers.roster(),
             cancel: cancel.clone(),
