@@ -122,6 +122,8 @@ struct Controls {
     cancel: CancellationToken,
     stop: CancellationToken,
     revoked: bool,
+    /// It was revoked, and came back before its shard had ended.
+    again: bool,
 }
 
 /// A pipeline while it runs.
@@ -245,7 +247,7 @@ impl<'a> Run<'a> {
             cancel: cancel.clone(),
             stop: stop.clone(),
         };
-        self.controls.insert(key.clone(), Controls { cancel, stop, revoked: false });
+        self.controls.insert(key.clone(), Controls { cancel, stop, revoked: false, again: false });
         let failure = Arc::clone(&self.failure);
         self.running.spawn(async move { (key, shard.run(&failure).await) });
     }
@@ -253,8 +255,13 @@ impl<'a> Run<'a> {
     fn ended(&mut self, ended: Result<(Key, Option<Outcome>), JoinError>) {
         match ended {
             Ok((key, outcome)) => {
-                let revoked = self.controls.remove(&key).is_some_and(|controls| controls.revoked);
-                if revoked && let Some(members) = self.members.get(&key.0) {
+                let ended = self.controls.remove(&key);
+                let revoked = ended.as_ref().is_some_and(|controls| controls.revoked);
+                let again = ended.is_some_and(|controls| controls.again);
+                if revoked
+                    && !again
+                    && let Some(members) = self.members.get(&key.0)
+                {
                     members.released(&key.1);
                 }
                 if let Some(mut outcome) = outcome {
@@ -263,10 +270,13 @@ impl<'a> Run<'a> {
                     if !revoked && !outcome.interrupted {
                         self.endless.remove(&key.0);
                     }
-                    self.outcomes.push((key, outcome));
+                    self.outcomes.push((key.clone(), outcome));
                 }
                 if self.failure.get().is_some() {
                     self.stop.cancel();
+                }
+                if again && !self.stop.is_cancelled() && !self.options.cancel.is_cancelled() {
+                    self.begin(key);
                 }
             }
             Err(error) => {
@@ -283,8 +293,11 @@ impl<'a> Run<'a> {
                 tracing::info!(source = self.trees[tree].name, partitions = %listed(&partitions), "assigned");
                 for partition in partitions {
                     let key = (tree, partition);
-                    if !self.controls.contains_key(&key) && !self.options.cancel.is_cancelled() {
-                        self.begin(key);
+                    match self.controls.get_mut(&key) {
+                        // Two shards of one partition would be in each other's way.
+                        Some(controls) => controls.again = controls.revoked,
+                        None if self.options.cancel.is_cancelled() => {}
+                        None => self.begin(key),
                     }
                 }
             }
@@ -309,7 +322,7 @@ impl<'a> Run<'a> {
         for partition in partitions {
             match self.controls.get_mut(&(tree, partition.clone())) {
                 Some(controls) => {
-                    controls.revoked = true;
+                    (controls.revoked, controls.again) = (true, false);
                     end(controls);
                 }
                 // Its shard has ended already.

@@ -247,3 +247,20 @@ fn a_run_that_was_to_begin_anew_does_so_until_something_is_committed() {
     });
     assert_eq!(opened, [0, 0]);
 }
+
+#[test]
+fn a_partition_that_comes_back_before_its_shard_has_ended_is_begun_again_then() {
+    let world = World { changes: [Change::Assigned(p())].into(), stuck: true, ..World::default() };
+    let opened = run(world, RunOptions::default(), |shared| {
+        shared.wait("reading", |world| world.opened.len() == 1);
+        // Whoever revoked did not wait for ever.
+        shared.tell(|world| world.changes.extend([Change::Revoked(p()), Change::Assigned(p())]));
+        shared.wait("both are known", |world| world.changes.is_empty());
+        std::thread::sleep(Duration::from_millis(200));
+        shared.tell(|world| world.stuck = false);
+        shared.wait("reading again", |world| world.opened.len() == 2);
+        shared.wait_committed(5);
+        assert_eq!(shared.see().released, 0, "the partition is this process's");
+    });
+    assert_eq!(opened.len(), 2);
+}
