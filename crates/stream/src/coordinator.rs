@@ -1,5 +1,6 @@
 //! Carries out what the commit protocol decides for one shard while it runs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -33,6 +34,8 @@ pub(crate) struct Books {
     pub(crate) ledger: Arc<Mutex<Box<dyn Ledger>>>,
     pub(crate) store: Option<Arc<Mutex<ShardStore>>>,
     pub(crate) about: About,
+    /// What was committed before is left behind on purpose, until something is committed.
+    pub(crate) anew: Arc<AtomicBool>,
     pub(crate) metrics: ShardMetrics,
     pub(crate) trace: Option<Trace>,
 }
@@ -80,10 +83,13 @@ impl Books {
 
     /// Commits on a thread that may block.
     pub(crate) fn commit(&self, commit: Commit) -> BoxFuture<'static, Answer> {
-        let (ledger, metrics) = (Arc::clone(&self.ledger), self.metrics.clone());
+        let (ledger, metrics, anew) = (Arc::clone(&self.ledger), self.metrics.clone(), Arc::clone(&self.anew));
         let work = move || {
             let begun = Instant::now();
             let result = ledger.lock().unwrap_or_else(PoisonError::into_inner).commit(&commit);
+            if result.is_ok() {
+                anew.store(false, Ordering::Release);
+            }
             metrics.committed(&commit, begun.elapsed(), &result);
             result
         };

@@ -87,6 +87,11 @@ impl Marks {
         self.replays.then_some(self.replay_until)
     }
 
+    /// Whether a checkpoint barrier has come that is not dealt with yet, so that no other may ask for states, be it the last.
+    pub(crate) fn holds_checkpoints(&self) -> bool {
+        self.signals.checkpoints_held.load(Ordering::Acquire)
+    }
+
     /// The barrier that ends a replay.
     pub(crate) fn end_replay(&mut self) -> Barrier {
         failpoint::reach("replay.after");
@@ -112,7 +117,8 @@ impl Marks {
         Barrier::new(purpose, id, position)
     }
 
-    /// The barrier that is due at `position`, if one is. The task is woken when the next one will be.
+    /// The barrier that is due at `position`, if one is. The task is woken when the next one will be, and when checkpoints are no
+    /// longer held.
     pub(crate) fn poll_due(&mut self, position: Offset, cx: &mut Context<'_>) -> Poll<Barrier> {
         if self.replays {
             return Poll::Pending;
@@ -152,7 +158,7 @@ impl Marks {
 
     fn checkpoint_due(&self, position: Offset) -> Option<Instant> {
         let every = self.cadence.checkpoint_every?;
-        if position <= self.checkpointed || self.signals.checkpoints_held.load(Ordering::Acquire) {
+        if position <= self.checkpointed || self.holds_checkpoints() {
             return None;
         }
         let enough = self.cadence.checkpoint_rows.is_some_and(|rows| self.rows_since >= rows);

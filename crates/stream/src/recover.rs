@@ -1,6 +1,7 @@
 //! From the ledger's last commit to a shard that is ready to run.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sluicegate_checkpoint::protocol::{Action, Event};
@@ -19,15 +20,15 @@ use crate::warm::Begins;
 impl Shard {
     /// Takes the shard over, puts its newest state back and opens it where that was taken.
     ///
-    /// `apart`: positions are committed apart from checkpoints. `anew`: what was committed is left behind on purpose.
+    /// `apart`: positions are committed apart from checkpoints.
     pub(crate) async fn recover(
         &self,
         books: &mut Books,
         apart: bool,
         sinks: &TaskTracker,
         signals: &Arc<Signals>,
-        anew: bool,
     ) -> Result<Recovery, StreamError> {
+        let anew = books.anew.load(Ordering::Acquire);
         let mut actions = VecDeque::from(books.on(Event::Started)?);
         let mut states: Option<States> = None;
         let mut plant: Option<Plant> = None;

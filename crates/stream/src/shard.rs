@@ -1,6 +1,7 @@
 //! One partition's whole path through a pipeline.
 
 use std::pin::pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub(crate) struct Shard {
     /// The sink that takes dead letters.
     pub(crate) letters: Option<Consumer>,
     pub(crate) commits: Commits,
+    /// What was committed before is left behind on purpose, until something is committed. Shared by all shards of the partition
+    /// in this run, so that one that comes back goes on.
+    pub(crate) anew: Arc<AtomicBool>,
     pub(crate) metrics: Metrics,
     pub(crate) roster: Roster,
     /// Ends the source; everything read so far is completed.
@@ -190,16 +194,16 @@ impl Shard {
             ledger: Arc::clone(ledger),
             store,
             about: self.commits.about.clone(),
+            anew: Arc::clone(&self.anew),
             metrics: metrics.clone(),
             trace: trace.map(|folder| Trace::begin(folder, &self.partition, attempt, rules)),
         };
         let signals = Arc::<Signals>::default();
-        let anew = attempt == 0 && self.commits.begin_anew;
         // Nothing has been done yet that would have to be committed.
         let recovered = tokio::select! {
             biased;
             () = self.cancel.cancelled() => Recovery::Cancelled,
-            recovered = self.recover(&mut books, apart, sinks, &signals, anew) => recovered?,
+            recovered = self.recover(&mut books, apart, sinks, &signals) => recovered?,
         };
         let plant = match recovered {
             Recovery::Ready(plant) => plant,

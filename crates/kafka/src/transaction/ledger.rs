@@ -144,18 +144,6 @@ impl KafkaLedger {
             LedgerError::Lost(format!("the partition {} is not taken over", self.spec.partition).into())
         })?;
         let offsets = self.offsets(commit)?;
-        let timeout = self.spec.transaction_timeout;
-        // A transaction that the broker gave up for its age is refused in the same words as one that somebody else fenced.
-        let open_for = active.open_for();
-        let mend = move |error| match error {
-            (Verdict::Fenced, LedgerError::Fenced(error)) if open_for.is_some_and(|open| open >= timeout) => {
-                LedgerError::Lost(
-                    format!("the transaction was open for longer than its limit of {} s: {error}", timeout.as_secs())
-                        .into(),
-                )
-            }
-            (_, error) => error,
-        };
         failpoint::reach_with("commit.flush.before", || active.has_sent());
         active.outbox().flush().map_err(|error| active.meaning(error))?;
         active.begin().map_err(|error| active.meaning(error))?;
@@ -167,11 +155,11 @@ impl KafkaLedger {
             insist("add the position to the transaction", deadline, |limit| {
                 producer.send_offsets_to_transaction(&offsets, &group, limit)
             })
-            .map_err(&mend)?;
+            .map_err(|refused| active.judged(refused))?;
             failpoint::reach_with("send_offsets.after", || active.has_sent());
             failpoint::reach_with("commit.before", || active.has_sent());
             insist(&format!("commit {partition}"), deadline, |limit| producer.commit_transaction(limit))
-                .map_err(&mend)?;
+                .map_err(|refused| active.judged(refused))?;
             failpoint::reach_with("commit.after", || active.has_sent());
             active.committed();
             Ok(())

@@ -8,6 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
 use sluicegate_core::{LedgerError, failpoint};
 
+use super::verdict::Verdict;
 use crate::produce::{Outbox, ProduceError, Record, plain};
 
 /// A shard's place in the registry: empty before it is taken over.
@@ -110,6 +111,22 @@ impl Active {
         match self.phase() {
             Phase::Open(since) => Some(since.elapsed()),
             Phase::Idle | Phase::Void => None,
+        }
+    }
+
+    /// What a call means for the shard that was refused just now.
+    ///
+    /// A transaction that the broker gave up for its age is refused in the same words as one that somebody else fenced. How old
+    /// it is counts now: the call may have waited long for a broker that was away.
+    pub(super) fn judged(&self, refused: (Verdict, LedgerError)) -> LedgerError {
+        let aged = self.open_for().is_some_and(|open| open >= self.timeout);
+        match refused {
+            (Verdict::Fenced, LedgerError::Fenced(error)) if aged => {
+                let limit = self.timeout.as_secs();
+                let message = format!("the transaction was open for longer than its limit of {limit} s: {error}");
+                LedgerError::Lost(message.into())
+            }
+            (_, error) => error,
         }
     }
 

@@ -40,11 +40,11 @@ impl KafkaReader {
         group: Group,
         tap: Tap,
         reading: Reading,
-        first: i64,
+        (first, next): (i64, i64),
         (stop, end): (Option<i64>, i64),
     ) -> Result<Self, BoxError> {
         let decoder = reading.columns.decoder();
-        let (next, rejected, rows, high, asked_at) = (first, Vec::new(), 0, None, None);
+        let (rejected, rows, high, asked_at) = (Vec::new(), 0, None, None);
         Ok(Self {
             partition,
             name,

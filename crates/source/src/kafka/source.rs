@@ -179,7 +179,8 @@ impl Source for KafkaSource {
             group,
             tap,
             self.reading.clone(),
-            first,
+            // What is skipped counts as read: whoever goes on from a position gets everything from there on that is left.
+            (from.map_or(first, |from| from.0), first),
             (stop, ends.high),
         )?))
     }
