@@ -31,6 +31,7 @@ mod contain;
 mod coordinator;
 mod error;
 mod fan_out;
+mod fingerprint;
 mod gate;
 mod letters;
 mod marks;

@@ -127,6 +127,7 @@ struct Run<'a> {
     trees: Vec<Tree>,
     letters: Option<Consumer>,
     commits: Commits,
+    fingerprint: String,
     options: RunOptions,
     workers: &'a Workers,
     /// Drops every shard as it stands.
@@ -153,7 +154,10 @@ impl<'a> Run<'a> {
             begin_anew: options.begin_anew,
             trace: options.protocol_trace.clone(),
         };
+        let fingerprint = pipeline.fingerprint();
+        tracing::info!(pipeline = pipeline.name, fingerprint);
         Ok(Self {
+            fingerprint,
             trees: pipeline.trees,
             letters: pipeline.letters,
             commits,
@@ -174,7 +178,7 @@ impl<'a> Run<'a> {
         let (tell, mut changes) = mpsc::unbounded_channel::<Changed>();
         for tree in 0..self.trees.len() {
             let (name, source) = (&self.trees[tree].name, &self.trees[tree].source);
-            match Members::join(tree, name, source, tell.clone()).await? {
+            match Members::join(tree, name, source, &self.fingerprint, tell.clone()).await? {
                 Some(members) => {
                     self.members.insert(tree, members);
                     self.endless.insert(tree);

@@ -10,6 +10,7 @@ use sluicegate_core::{
 use super::decode::Columns;
 use super::layout::{Column, Plan};
 use super::operator::ForecastOperator;
+use super::settings::Settings;
 use crate::cell::CellShape;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
@@ -143,6 +144,10 @@ impl OperatorFactory for Factory {
         let shape = CellShape { kind, inputs: self.dims().inputs, hidden: self.config.model.hidden };
         // Where the backend fails, building the operator fails with the reason.
         crate::arithmetic::of_libtorch(shape).ok()
+    }
+
+    fn identity(&self) -> Option<String> {
+        Some(Settings::of(&self.config).line())
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {

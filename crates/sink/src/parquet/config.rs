@@ -198,6 +198,7 @@ impl SinkConfig for ParquetConfig {
             layout::properties(input, codec, self.row_group_rows, mark::entry(&pipeline.name)).map_err(cannot)?;
         ArrowWriter::try_new(io::sink(), input.clone(), Some(properties.clone())).map_err(cannot)?;
         Ok(Box::new(ParquetFactory {
+            path: self.path,
             directory: Arc::new(Directory::new(folder, self.existing)),
             schema: input.clone(),
             properties,
@@ -235,6 +236,8 @@ fn try_column(field: &Field) -> Result<(), ParquetError> {
 
 /// One Parquet sink of a pipeline. All its shards write into one directory.
 struct ParquetFactory {
+    /// As the pipeline file has it.
+    path: PathBuf,
     directory: Arc<Directory>,
     schema: SchemaRef,
     properties: WriterProperties,
@@ -244,6 +247,11 @@ struct ParquetFactory {
 impl SinkFactory for ParquetFactory {
     fn delivery(&self) -> Delivery {
         Delivery::Staged
+    }
+
+    /// The path as it is written, since machines may have the same folder in different places.
+    fn identity(&self) -> Option<String> {
+        Some(self.path.display().to_string())
     }
 
     fn open(&self, shard: &ShardContext) -> Result<Box<dyn Sink>, BoxError> {

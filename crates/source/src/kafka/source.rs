@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use sluicegate_core::{BoxError, Change, Ledger, Membership, Offset, PartitionId, Reader, Source};
+use sluicegate_core::{BoxError, Change, Ledger, Membership, Offset, PartitionId, Reader, Roles, Source};
 use sluicegate_kafka::{
-    Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions, partition_of,
+    Badge, Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions, partition_of,
 };
 
 use super::columns::Columns;
@@ -114,12 +114,21 @@ impl Source for KafkaSource {
         came.into_iter().map(|number| id(&(topic.clone(), number))).collect()
     }
 
-    fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
+    /// Topics, and what divides the rows among models.
+    fn identity(&self) -> Option<String> {
+        let mut topics = self.settings.topics.clone();
+        topics.sort();
+        let key = Roles::of(&self.schema()).key;
+        Some(format!("topics {topics:?}, key {key:?}"))
+    }
+
+    fn membership(&mut self, fingerprint: &str) -> Result<Option<Box<dyn Membership>>, BoxError> {
         let topic = self.settings.topics.join(", ");
         let failed = |message| SourceError::Kafka { topic, message };
-        let (group, changes) = Group::join(self.settings.clone()).map_err(failed)?;
+        let badge = Badge { pipeline: self.pipeline.clone(), fingerprint: fingerprint.to_owned() };
+        let (group, changes) = Group::join(self.settings.clone(), badge).map_err(failed)?;
         self.group = Some(group.clone());
-        Ok(Some(Box::new(Members { group, changes })))
+        Ok(Some(Box::new(Members { group, changes, any: false })))
     }
 
     fn ledger(&mut self, partition: &PartitionId) -> Result<Option<Box<dyn Ledger>>, BoxError> {
@@ -202,13 +211,20 @@ fn came_from(number: i32, count: usize, before: &[i32]) -> Vec<i32> {
 struct Members {
     group: Group,
     changes: Receiver<Result<GroupChange, String>>,
+    /// Whether any partition was ever assigned.
+    any: bool,
 }
 
 impl Membership for Members {
     fn next(&mut self, wait: Duration) -> Result<Option<Change>, BoxError> {
         let ids = |names: Vec<(String, i32)>| names.iter().map(id).collect();
         match self.changes.recv_timeout(wait) {
-            Ok(Ok(GroupChange::Assigned(names))) => Ok(Some(Change::Assigned(ids(names)))),
+            Ok(Ok(GroupChange::Assigned(names))) => {
+                if !std::mem::replace(&mut self.any, true) {
+                    self.group.refuse_strangers()?;
+                }
+                Ok(Some(Change::Assigned(ids(names))))
+            }
             Ok(Ok(GroupChange::Revoked(names))) => Ok(Some(Change::Revoked(ids(names)))),
             Ok(Ok(GroupChange::Lost(names))) => Ok(Some(Change::Lost(ids(names)))),
             Ok(Err(why)) => Err(why.into()),
