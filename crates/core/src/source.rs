@@ -58,11 +58,23 @@ pub trait Source: Send {
         None
     }
 
+    /// The partitions that keys are divided among together with `partition`, itself among them, as they are now. By default, and of
+    /// a partition that shares its keys with no other, only itself.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    fn siblings(&self, partition: &PartitionId) -> Result<Vec<PartitionId>, BoxError> {
+        Ok(vec![partition.clone()])
+    }
+
     /// To which partitions the keys that now come to `partition` came when there were only those of `before`. By default, and
     /// of a partition that shares its keys with no other, none.
-    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
+    ///
+    /// # Errors
+    /// When nobody can say.
+    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Result<Vec<PartitionId>, BoxError> {
         let _ = (partition, before);
-        Vec::new()
+        Ok(Vec::new())
     }
 
     /// Whether it has no end: events come in for as long as somebody reads. Not so unless overridden.

@@ -54,7 +54,11 @@ impl Source for HybridSource {
         lock(&self.live).routes(partition, key)
     }
 
-    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
+    fn siblings(&self, partition: &PartitionId) -> Result<Vec<PartitionId>, BoxError> {
+        lock(&self.live).siblings(partition)
+    }
+
+    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Result<Vec<PartitionId>, BoxError> {
         lock(&self.live).origins(partition, before)
     }
 
