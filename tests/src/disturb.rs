@@ -2,7 +2,9 @@
 //!
 //! All panic with a message that says what differs, so that a test fails, and `cargo xtask torture` names the line.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sluicegate_testkit::kafka::Broker;
@@ -12,45 +14,19 @@ use crate::outcome::{assert_same, assert_traces_hold};
 use crate::site::{Dice, PARTITIONS, Site, bad_among, kill, meter_events, signal, stop};
 use crate::torture::{limited, resident_kib};
 
-/// Every place of the protocol at which a shard that commits to Kafka is made to die, with how often it is passed at most before
-/// that: places that are passed once for each shard are few.
-pub const PLACES: [(&str, u64); 20] = [
-    ("init.before", 3),
-    ("init.after", 3),
-    ("begin.before", 9),
-    ("begin.after", 9),
-    ("send.after", 400),
-    ("flush.before", 9),
-    ("flush.after", 9),
-    ("commit.flush.before", 9),
-    ("send_offsets.before", 9),
-    ("send_offsets.after", 9),
-    ("commit.before", 9),
-    ("commit.after", 9),
-    ("checkpoint.files.before", 4),
-    ("checkpoint.manifest.before", 4),
-    ("checkpoint.manifest.after", 4),
-    ("prune.before", 4),
-    ("replay.before", 1),
-    ("replay.after", 1),
-    // A clean stop, and one of a partition that is given up.
-    ("stop.flushed", 1),
-    ("stop.flushed", 2),
-];
-
 /// Processes that may join before one dies while it gives a partition up.
 const TRIES: usize = 5;
 
 /// A topic with events, an undisturbed run over it, and a site to disturb.
-struct Stage {
+pub(crate) struct Stage {
     reference: Site,
-    disturbed: Site,
+    pub(crate) disturbed: Site,
     topic: String,
     events: usize,
 }
 
 impl Stage {
-    fn set(command: &str, bootstrap: &str, topic: &str, events: usize, more: &str) -> Self {
+    pub(crate) fn set(command: &str, bootstrap: &str, topic: &str, events: usize, more: &str) -> Self {
         create(bootstrap, &[(topic, PARTITIONS)]);
         produce(bootstrap, topic, PARTITIONS, meter_events(events));
         let reference = Site::new(command, bootstrap, &format!("{topic}-reference"), topic, "stop = \"end\"");
@@ -63,55 +39,10 @@ impl Stage {
         self.events - bad_among(self.events)
     }
 
-    fn assert_same(&self) {
+    pub(crate) fn assert_same(&self) {
         assert_same(&self.disturbed, &self.reference, &self.topic, self.events);
         assert!(assert_traces_hold(&self.disturbed.place.path("traces")) > 10);
     }
-}
-
-/// Kills a pipeline `kills` times: at every place of the protocol in turn, and as often at random times. Returns how many kills
-/// hit a running process, and at how many places.
-pub fn kills(command: &str, bootstrap: &str, topic: &str, events: usize, kills: usize, seed: u64) -> (usize, usize) {
-    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
-    let mut dice = Dice(seed);
-    let (mut random, mut placed, mut next) = (0, 0, 0);
-    while random + placed < kills {
-        // Places come first, as long as there is work; random times then fill up.
-        let at_place = next < PLACES.len() * (kills / (2 * PLACES.len())).max(1);
-        if at_place {
-            let (place, most) = PLACES[next % PLACES.len()];
-            die_at(&stage.disturbed, place, 1 + dice.below(most));
-            placed += 1;
-            next += 1;
-            continue;
-        }
-        let mut child = stage.disturbed.start();
-        std::thread::sleep(Duration::from_millis(300 + dice.below(2_600)));
-        let over = child.try_wait().expect("a process of ours").is_some();
-        kill(&mut child);
-        if over {
-            break;
-        }
-        random += 1;
-    }
-    stage.disturbed.run_to_its_end();
-    stage.assert_same();
-    (random + placed, placed)
-}
-
-/// Lets a process run until it dies at a place, and makes sure that it did, with output open where that is known.
-fn die_at(site: &Site, place: &str, count: u64) {
-    let before = site.log().len();
-    let mut child = site.start_with(Some(&format!("{place}:{count}")));
-    if place.starts_with("stop.") {
-        site.wait_until_at_work(&child, PARTITIONS as usize);
-        signal(&child, "-TERM");
-    }
-    let code = site.ended(&mut child, Duration::from_secs(60));
-    let said = site.log()[before..].to_owned();
-    let hit = said.lines().find(|line| line.starts_with(&format!("failpoint {place}:{count} ")));
-    assert!(code.is_none() && hit.is_some(), "{place}:{count} was not hit (exit code {code:?}): {said}");
-    assert!(!hit.is_some_and(|line| line.ends_with("Some(false)")), "{place} was hit without open output");
 }
 
 /// A process is stopped by SIGSTOP for longer than its session lasts, a second one takes over, and the first goes on: it writes
@@ -200,50 +131,100 @@ pub fn slow_output(command: &str, broker: &mut Broker, topic: &str, events: usiz
 }
 
 /// A second process joins and leaves `times` times while events are worked on, so that partitions move at each. In the middle
-/// one process dies while it commits a partition that it gives up.
+/// one process dies while it commits a partition that it gives up, with output open.
 pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, times: usize) {
-    let stage = Stage::set(command, bootstrap, topic, events / 2, "");
-    let site = &stage.disturbed;
+    create(bootstrap, &[(topic, PARTITIONS)]);
+    let feed = Feed::new(bootstrap, topic);
+    feed.send(events / 2);
+    let site = &Site::new(command, bootstrap, &format!("{topic}-disturbed"), topic, "");
     let mut steady = site.start();
     site.wait_for_rows(100, Duration::from_secs(60));
     for time in 0..times {
-        let sent = events / 2 + time * (events / 2) / times..events / 2 + (time + 1) * (events / 2) / times;
-        let slice = || meter_events(sent.end).skip(sent.start);
         if time == times / 2 {
-            // Revoking is a stop of the shard: the one that stays dies there, and the other takes over.
             kill(&mut steady);
-            produce(bootstrap, topic, PARTITIONS, slice());
-            let before = site.log().len();
-            steady = site.start_with(Some("stop.flushed:1"));
-            site.wait_until_open(&steady, PARTITIONS as usize);
-            let mut joining = site.start();
-            // A shard that has just lost its commit to the new generation is given up as it stands, without a last flush; then
-            // the next one to join brings it about.
-            for _ in 0..TRIES {
-                if died(&mut steady, Duration::from_secs(8)) {
-                    break;
-                }
-                stop(site, &mut joining);
-                joining = site.start();
-            }
-            site.ended(&mut steady, Duration::from_secs(20));
-            assert!(site.log()[before..].contains("failpoint stop.flushed:1"), "{}", site.log());
-            std::thread::sleep(Duration::from_millis(1_000));
-            stop(site, &mut joining);
-            steady = site.start();
+            steady = feed.steadily(|| die_while_giving_up(site));
             continue;
         }
         let mut joining: Child = site.start();
-        produce(bootstrap, topic, PARTITIONS, slice());
-        site.wait_until_open(&joining, 1);
+        feed.send(events / 2 / times);
+        site.wait_until_open(&mut joining, 1);
         stop(site, &mut joining);
     }
-    site.wait_for_rows(events - bad_among(events), Duration::from_secs(180));
+    site.wait_for_rows(feed.sent() - bad_among(feed.sent()), Duration::from_secs(180));
     stop(site, &mut steady);
     let whole = Site::new(command, bootstrap, &format!("{topic}-whole"), topic, "stop = \"end\"");
     whole.run_to_its_end();
-    assert_same(site, &whole, topic, events);
+    assert_same(site, &whole, topic, feed.sent());
     assert!(assert_traces_hold(&site.place.path("traces")) > 10);
+}
+
+/// Revoking is a stop of the shard: the process that has all partitions dies there, the one that joins takes over, and another
+/// one goes on alone.
+fn die_while_giving_up(site: &Site) -> Child {
+    let before = site.log().len();
+    let mut steady = site.start_with(Some("stop.flushed:1:open"));
+    site.wait_until_open(&mut steady, PARTITIONS as usize);
+    let mut joining = site.start();
+    // A shard that has just lost its commit to the new generation is given up as it stands, without a last flush, and one that
+    // has just committed has nothing open; then the next one to join brings it about.
+    for _ in 0..TRIES {
+        if died(&mut steady, Duration::from_secs(8)) {
+            break;
+        }
+        stop(site, &mut joining);
+        joining = site.start();
+    }
+    site.ended(&mut steady, Duration::from_secs(20));
+    let said = site.log()[before..].to_owned();
+    let hit = |line: &str| line.starts_with("failpoint stop.flushed@") && line.ends_with("output_open=Some(true)");
+    assert!(said.lines().any(hit), "{said}");
+    std::thread::sleep(Duration::from_millis(1_000));
+    stop(site, &mut joining);
+    site.start()
+}
+
+/// Events that are sent bit by bit.
+struct Feed<'a> {
+    bootstrap: &'a str,
+    topic: &'a str,
+    sent: AtomicUsize,
+}
+
+impl<'a> Feed<'a> {
+    /// Of a steady stream, sent at once, and the time between two of them: more than a process works off between two commits.
+    const DROP: (usize, Duration) = (30, Duration::from_millis(50));
+
+    fn new(bootstrap: &'a str, topic: &'a str) -> Self {
+        Self { bootstrap, topic, sent: AtomicUsize::new(0) }
+    }
+
+    /// How many were sent so far.
+    fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Sends the next ones.
+    fn send(&self, count: usize) {
+        let from = self.sent.fetch_add(count, Ordering::Relaxed);
+        produce(self.bootstrap, self.topic, PARTITIONS, meter_events(from + count).skip(from));
+    }
+
+    /// Sends for as long as something is done.
+    fn steadily<T>(&self, work: impl FnOnce() -> T) -> T {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    self.send(Self::DROP.0);
+                    std::thread::sleep(Self::DROP.1);
+                }
+            });
+            // Also when it fails: the thread is waited for.
+            let done = catch_unwind(AssertUnwindSafe(work));
+            over.store(true, Ordering::Relaxed);
+            done.unwrap_or_else(|failure| resume_unwind(failure))
+        })
+    }
 }
 
 /// Whether a process ends within a time.
@@ -285,7 +266,7 @@ pub fn full_disk(command: &str, bootstrap: &str, topic: &str, events: usize) {
     let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
     let site = &stage.disturbed;
     let mut child = site.start();
-    site.wait_until_at_work(&child, PARTITIONS as usize);
+    site.wait_until_at_work(&mut child, PARTITIONS as usize);
     kill(&mut child);
     // Files of up to 4 KiB: manifests and traces can be written for a while, states cannot.
     let mut tight = limited(site, 8).stdout(Stdio::null()).stderr(site.log_file()).spawn().expect("a shell");

@@ -5,6 +5,7 @@
 
 pub mod disturb;
 pub mod kafka;
+pub mod kills;
 pub mod outcome;
 pub mod s3;
 pub mod site;

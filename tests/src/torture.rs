@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use sluicegate_testkit::kafka::Broker;
 
-use crate::disturb::{self, PLACES};
+use crate::disturb;
 use crate::kafka::{create, produce};
+use crate::kills::{self, PLACES};
 use crate::site::{PARTITIONS, Site, meter_events, stop};
 
 /// How long it all takes.
@@ -54,9 +55,18 @@ pub fn lines() -> Vec<Line> {
 
 fn kills(command: &str, broker: &mut Broker, length: Length, seed: u64) -> String {
     let (times, events) = length.pick((40, 90_000), (200, 400_000));
-    let (hit, placed) = disturb::kills(command, broker.bootstrap(), "kills", events, times, seed);
-    assert!(hit >= times * 9 / 10, "only {hit} of {times} kills hit a running process");
-    format!("{hit} kills, {placed} of them at {} places; output and states equal", PLACES.len())
+    let done = kills::kills(command, broker.bootstrap(), "kills", events, times, seed);
+    assert!(done.hits >= times * 9 / 10, "only {} of {times} kills hit a running process", done.hits);
+    // A short run has each place once, in one shard or another.
+    let steps = PLACES.len() * length.pick(1, PARTITIONS as usize);
+    assert!(done.steps.len() >= steps, "only {} of {steps} pairs of place and shard were hit", done.steps.len());
+    format!(
+        "{} kills, {} of them at {} places in {PARTITIONS} shards ({} pairs); output and states equal",
+        done.hits,
+        done.at_places,
+        PLACES.len(),
+        done.steps.len()
+    )
 }
 
 fn zombie(command: &str, broker: &mut Broker, _: Length, _: u64) -> String {

@@ -69,7 +69,7 @@ fn another_pipeline_of_the_same_name_or_group_is_refused_and_processes_of_one_ar
     site.place.write("live.toml", &text.replace("batch_rows = 64", "batch_rows = 32"));
     let mut second = site.start();
     produce(bootstrap, "one", PARTITIONS, meter_events(EVENTS).skip(EVENTS / 2));
-    site.wait_until_open(&second, 1);
+    site.wait_until_open(&mut second, 1);
     site.wait_for_rows(EVENTS - bad_among(EVENTS), Duration::from_secs(120));
     stop(&site, &mut second);
     stop(&site, &mut first);

@@ -133,7 +133,7 @@ fn topics_that_a_pattern_names_are_read_together() {
     site.wait_for_rows(2 * events(0, 600).count(), Duration::from_secs(60));
     stop(&site, &mut child);
     let mut again = site.start();
-    site.wait_until_open(&again, 2 + PARTITIONS as usize);
+    site.wait_until_open(&mut again, 2 + PARTITIONS as usize);
     stop(&site, &mut again);
     assert_eq!(site.rows_so_far(), 2 * events(0, 600).count());
 }

@@ -211,7 +211,7 @@ impl<'a> Coordinator<'a> {
             self.checkpoint_met = true;
         }
         if barrier.purpose() == Purpose::Stop {
-            failpoint::reach("stop.flushed");
+            failpoint::reach("stop.flushed", self.books.metrics.partition());
         }
         let last = match barrier.purpose() {
             Purpose::Commit | Purpose::Checkpoint => None,

@@ -101,7 +101,9 @@ impl Shard {
         let ended = committed.filter(|commit| commit.ended).map(|commit| commit.position);
         let cadence = self.commits.cadence(apart);
         let marks = |opened: Offset| {
-            Some((Marks::new(cadence, Arc::clone(signals), opened, suppress_until), ended == Some(opened)))
+            let signals = Arc::clone(signals);
+            let marks = Marks::new(self.partition.clone(), cadence, signals, opened, suppress_until);
+            Some((marks, ended == Some(opened)))
         };
         let plant = planter.plant(from, self.cancel.clone(), marks).await?;
         if let Some(from) = from {
@@ -114,7 +116,7 @@ impl Shard {
             }
             books.metrics.recovered(from, suppress_until);
             if from < suppress_until {
-                failpoint::reach("replay.before");
+                failpoint::reach("replay.before", &self.partition);
             }
         }
         Ok(plant)

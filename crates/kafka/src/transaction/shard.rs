@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
-use sluicegate_core::{LedgerError, failpoint};
+use sluicegate_core::{LedgerError, PartitionId, failpoint};
 
 use crate::produce::{Outbox, ProduceError, Record, plain};
 
@@ -41,6 +41,7 @@ pub(super) struct Active {
     timeout: Duration,
     /// Whether a record was sent in the open transaction.
     sent: AtomicBool,
+    partition: PartitionId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +55,8 @@ pub(super) enum Phase {
 }
 
 impl Active {
-    pub(super) fn new(outbox: Outbox, timeout: Duration) -> Self {
-        Self { outbox, phase: Mutex::new(Phase::Idle), timeout, sent: AtomicBool::new(false) }
+    pub(super) fn new(outbox: Outbox, timeout: Duration, partition: PartitionId) -> Self {
+        Self { outbox, phase: Mutex::new(Phase::Idle), timeout, sent: AtomicBool::new(false), partition }
     }
 
     /// Whether a record was sent in the open transaction.
@@ -95,13 +96,13 @@ impl Active {
             Phase::Void => return Err(ProduceError::Void),
             Phase::Idle => {}
         }
-        failpoint::reach("begin.before");
+        failpoint::reach("begin.before", &self.partition);
         self.outbox.producer().begin_transaction().map_err(|error| ProduceError::Begin {
             code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
             message: plain(&error),
         })?;
         *phase = Phase::Open(Instant::now());
-        failpoint::reach("begin.after");
+        failpoint::reach("begin.after", &self.partition);
         Ok(())
     }
 
@@ -159,7 +160,7 @@ impl ShardProducer {
         active.begin()?;
         active.outbox.send(record)?;
         active.sent.store(true, Ordering::Relaxed);
-        failpoint::reach_with("send.after", || true);
+        failpoint::reach_with("send.after", &active.partition, || true);
         Ok(())
     }
 
@@ -172,9 +173,9 @@ impl ShardProducer {
         if active.phase() == Phase::Void {
             return Err(ProduceError::Void);
         }
-        failpoint::reach_with("flush.before", || active.has_sent());
+        failpoint::reach_with("flush.before", &active.partition, || active.has_sent());
         active.outbox.flush()?;
-        failpoint::reach_with("flush.after", || active.has_sent());
+        failpoint::reach_with("flush.after", &active.partition, || active.has_sent());
         Ok(())
     }
 

@@ -255,11 +255,11 @@ impl SinkFactory for ParquetFactory {
     }
 
     fn open(&self, shard: &ShardContext) -> Result<Box<dyn Sink>, BoxError> {
-        let tag = names::tag(shard.partition.as_str());
         if shard.keeps_checkpoints {
-            let directory = Arc::clone(&self.directory);
-            return Ok(Box::new(StagedSink::new(directory, tag, &self.schema, &self.properties, self.limits)));
+            let (directory, partition) = (Arc::clone(&self.directory), &shard.partition);
+            return Ok(Box::new(StagedSink::new(directory, partition, &self.schema, &self.properties, self.limits)));
         }
+        let tag = names::tag(shard.partition.as_str());
         let number = self.directory.first_number(&tag)?;
         let directory = Arc::clone(&self.directory);
         let sink = ParquetSink::begin(directory, tag, number, &self.schema, &self.properties, self.limits)?;
