@@ -3,19 +3,19 @@
 //! All panic with a message that says what differs, so that a test fails, and `cargo xtask torture` names the line.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sluicegate_testkit::kafka::Broker;
 
-use crate::kafka::{create, produce};
+use crate::kafka::{Feeder, committed_offset, create, produce};
 use crate::outcome::{assert_same, assert_traces_hold};
 use crate::site::{Dice, PARTITIONS, Site, bad_among, kill, meter_events, signal, stop};
-use crate::torture::{limited, resident_kib};
+use crate::torture::resident_kib;
 
 /// Processes that may join before one dies while it gives a partition up.
-const TRIES: usize = 5;
+const TRIES: usize = 12;
 
 /// A topic with events, an undisturbed run over it, and a site to disturb.
 pub(crate) struct Stage {
@@ -82,6 +82,30 @@ pub fn stop_and_silence(command: &str, bootstrap: &str, topic: &str, events: usi
     let reference = Site::new(command, bootstrap, &format!("{topic}-reference"), topic, "stop = \"end\"");
     reference.run_to_its_end();
     assert_same(&site, &reference, topic, events);
+}
+
+/// The broker forgets what the group committed, while checkpoints are there: refused, with an override that begins anew. For a
+/// broker that forgets within minutes.
+pub fn expired_offsets(command: &str, bootstrap: &str, topic: &str, events: usize) {
+    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
+    let site = &stage.disturbed;
+    site.run_to_its_end();
+    stage.assert_same();
+    let (begun, group) = (Instant::now(), format!("sluicegate.{}", site.name));
+    while (0..PARTITIONS).any(|partition| committed_offset(bootstrap, &group, topic, partition).is_some()) {
+        assert!(begun.elapsed() < Duration::from_secs(300), "the broker does not forget");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let mut refused = site.start();
+    assert_eq!(site.ended(&mut refused, Duration::from_secs(60)), Some(1), "{}", site.log());
+    let log = site.log();
+    assert!(log.contains("there are checkpoints, but no committed position") && log.contains("--fresh"), "{log}");
+    // Nothing was written meanwhile.
+    stage.assert_same();
+    let anew = site.command().args(["--fresh", &site.name]).output().expect("the command starts");
+    assert!(anew.status.success(), "{}", String::from_utf8_lossy(&anew.stderr));
+    assert_eq!(site.rows_so_far(), 2 * stage.rows());
+    assert!(site.states(topic) == stage.reference.states(topic), "what was learned differs");
 }
 
 /// The broker is killed, is away for a while, and comes back: the pipeline goes on by itself. `false` where the broker is
@@ -168,7 +192,7 @@ fn die_while_giving_up(site: &Site) -> Child {
     // A shard that has just lost its commit to the new generation is given up as it stands, without a last flush, and one that
     // has just committed has nothing open; then the next one to join brings it about.
     for _ in 0..TRIES {
-        if died(&mut steady, Duration::from_secs(8)) {
+        if gives_up_or_dies(site, &mut steady, &mut joining) {
             break;
         }
         stop(site, &mut joining);
@@ -184,18 +208,17 @@ fn die_while_giving_up(site: &Site) -> Child {
 }
 
 /// Events that are sent bit by bit.
-struct Feed<'a> {
-    bootstrap: &'a str,
-    topic: &'a str,
+struct Feed {
+    feeder: Feeder,
     sent: AtomicUsize,
 }
 
-impl<'a> Feed<'a> {
-    /// Of a steady stream, sent at once, and the time between two of them: more than a process works off between two commits.
+impl Feed {
+    /// Of a steady stream, how many are sent at once, and the time between two times: several within one commit.
     const DROP: (usize, Duration) = (30, Duration::from_millis(50));
 
-    fn new(bootstrap: &'a str, topic: &'a str) -> Self {
-        Self { bootstrap, topic, sent: AtomicUsize::new(0) }
+    fn new(bootstrap: &str, topic: &str) -> Self {
+        Self { feeder: Feeder::new(bootstrap, topic, PARTITIONS), sent: AtomicUsize::new(0) }
     }
 
     /// How many were sent so far.
@@ -206,7 +229,7 @@ impl<'a> Feed<'a> {
     /// Sends the next ones.
     fn send(&self, count: usize) {
         let from = self.sent.fetch_add(count, Ordering::Relaxed);
-        produce(self.bootstrap, self.topic, PARTITIONS, meter_events(from + count).skip(from));
+        self.feeder.send(meter_events(from + count).skip(from));
     }
 
     /// Sends for as long as something is done.
@@ -222,9 +245,22 @@ impl<'a> Feed<'a> {
             // Also when it fails: the thread is waited for.
             let done = catch_unwind(AssertUnwindSafe(work));
             over.store(true, Ordering::Relaxed);
+            self.feeder.arrived();
             done.unwrap_or_else(|failure| resume_unwind(failure))
         })
     }
+}
+
+/// Waits until a process has given a partition up to one that joins, or has died. Whether it has died.
+fn gives_up_or_dies(site: &Site, steady: &mut Child, joining: &mut Child) -> bool {
+    while !site.is_open(joining, 1) {
+        if died(steady, Duration::from_millis(50)) {
+            return true;
+        }
+        assert!(joining.try_wait().expect("a process of ours").is_none(), "{}", site.log());
+    }
+    // It says so and then dies.
+    died(steady, Duration::from_secs(1))
 }
 
 /// Whether a process ends within a time.
@@ -258,20 +294,4 @@ pub fn terminations(command: &str, bootstrap: &str, topic: &str, events: usize, 
     stage.disturbed.run_to_its_end();
     stage.assert_same();
     clean
-}
-
-/// No room for checkpoints for a while: the process goes on with what it can commit, or stops; the next one, with room, goes on
-/// from there.
-pub fn full_disk(command: &str, bootstrap: &str, topic: &str, events: usize) {
-    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
-    let site = &stage.disturbed;
-    let mut child = site.start();
-    site.wait_until_at_work(&mut child, PARTITIONS as usize);
-    kill(&mut child);
-    // Files of up to 4 KiB: manifests and traces can be written for a while, states cannot.
-    let mut tight = limited(site, 8).stdout(Stdio::null()).stderr(site.log_file()).spawn().expect("a shell");
-    site.ended(&mut tight, Duration::from_secs(120));
-    assert!(site.log().contains("a checkpoint could not be written"), "there was room: {}", site.log());
-    site.run_to_its_end();
-    stage.assert_same();
 }

@@ -170,6 +170,11 @@ impl Site {
         self.wait_for_event("\"Opened\"", child, partitions);
     }
 
+    /// Whether a process has opened so many partitions.
+    pub fn is_open(&self, child: &Child, partitions: usize) -> bool {
+        self.partitions_with("\"Opened\"", child) >= partitions
+    }
+
     fn wait_for_event(&self, event: &str, child: &mut Child, partitions: usize) {
         let begun = Instant::now();
         // One that has ended comes to nothing more; why it did is for the caller to look at.
