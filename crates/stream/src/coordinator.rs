@@ -8,13 +8,14 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use sluicegate_checkpoint::protocol::{Action, Event, Last, Protocol, Refusal};
 use sluicegate_checkpoint::{About, ShardStore};
-use sluicegate_core::{Barrier, Commit, Ledger, LedgerError, Offset, Purpose, States, failpoint};
+use sluicegate_core::{Barrier, Commit, LedgerError, Offset, Purpose, States, failpoint};
 use tokio::sync::mpsc;
 
 use crate::StreamError;
 use crate::gate::{Arrival, Go};
 use crate::marks::Signals;
 use crate::shard_metrics::ShardMetrics;
+use crate::shared_ledger::SharedLedger;
 use crate::sink::SinkHandle;
 use crate::trace::Trace;
 
@@ -30,7 +31,7 @@ pub(crate) enum Verdict {
 /// What a shard commits with.
 pub(crate) struct Books {
     pub(crate) protocol: Protocol,
-    pub(crate) ledger: Arc<Mutex<Box<dyn Ledger>>>,
+    pub(crate) ledger: SharedLedger,
     pub(crate) store: Option<Arc<Mutex<ShardStore>>>,
     pub(crate) about: About,
     pub(crate) metrics: ShardMetrics,
@@ -80,10 +81,10 @@ impl Books {
 
     /// Commits on a thread that may block.
     pub(crate) fn commit(&self, commit: Commit) -> BoxFuture<'static, Answer> {
-        let (ledger, metrics) = (Arc::clone(&self.ledger), self.metrics.clone());
+        let (ledger, metrics) = (self.ledger.clone(), self.metrics.clone());
         let work = move || {
             let begun = Instant::now();
-            let result = ledger.lock().unwrap_or_else(PoisonError::into_inner).commit(&commit);
+            let result = ledger.commit(&commit);
             metrics.committed(&commit, begun.elapsed(), &result);
             result
         };

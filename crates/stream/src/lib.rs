@@ -47,6 +47,7 @@ mod report;
 mod run;
 mod shard;
 mod shard_metrics;
+mod shared_ledger;
 mod sink;
 mod spec;
 mod stage;

@@ -126,9 +126,9 @@ impl Shard {
 /// Asks the ledger, on a thread that may block.
 async fn take_over(books: &Books, anew: bool) -> Result<Answer, StreamError> {
     type Found = Result<(Option<Commit>, Result<bool, BoxError>), LedgerError>;
-    let (ledger, store) = (Arc::clone(&books.ledger), books.store.clone());
+    let (ledger, store) = (books.ledger.clone(), books.store.clone());
     let ask = move || -> Found {
-        let committed = ledger.lock().unwrap_or_else(PoisonError::into_inner).take_over()?;
+        let committed = ledger.take_over()?;
         if anew {
             return Ok((None, Ok(false)));
         }
