@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::task::AtomicWaker;
-use sluicegate_core::{Barrier, CheckpointId, Offset, Purpose, failpoint};
+use sluicegate_core::{Barrier, CheckpointId, Offset, PartitionId, Purpose, failpoint};
 use tokio::time::{Instant, Sleep};
 
 /// How often barriers come.
@@ -48,6 +48,7 @@ impl Signals {
 ///
 /// The clock decides where they are, which changes no result: a barrier is inert.
 pub(crate) struct Marks {
+    partition: PartitionId,
     cadence: Cadence,
     signals: Arc<Signals>,
     /// Up to here rows are replayed whose outputs are committed already.
@@ -65,9 +66,16 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Barriers for a partition that is read from `from`, where everything before `replay_until` was committed earlier.
-    pub(crate) fn new(cadence: Cadence, signals: Arc<Signals>, from: Offset, replay_until: Offset) -> Self {
+    pub(crate) fn new(
+        partition: PartitionId,
+        cadence: Cadence,
+        signals: Arc<Signals>,
+        from: Offset,
+        replay_until: Offset,
+    ) -> Self {
         let now = Instant::now();
         Self {
+            partition,
             cadence,
             signals,
             replay_until,
@@ -94,7 +102,7 @@ impl Marks {
 
     /// The barrier that ends a replay.
     pub(crate) fn end_replay(&mut self) -> Barrier {
-        failpoint::reach("replay.after");
+        failpoint::reach("replay.after", &self.partition);
         self.replays = false;
         self.barrier(Purpose::Commit, self.replay_until)
     }

@@ -102,7 +102,9 @@ impl Shard {
         let ended = committed.filter(|commit| commit.ended).map(|commit| commit.position);
         let cadence = self.commits.cadence(apart);
         let marks = |opened: Offset| {
-            Some((Marks::new(cadence, Arc::clone(signals), opened, suppress_until), ended == Some(opened)))
+            let signals = Arc::clone(signals);
+            let marks = Marks::new(self.partition.clone(), cadence, signals, opened, suppress_until);
+            Some((marks, ended == Some(opened)))
         };
         let plant = planter.plant(from, self.cancel.clone(), marks).await?;
         if let Some(from) = from {
@@ -115,7 +117,7 @@ impl Shard {
             }
             books.metrics.recovered(from, suppress_until);
             if from < suppress_until {
-                failpoint::reach("replay.before");
+                failpoint::reach("replay.before", &self.partition);
             }
         }
         Ok(plant)
@@ -125,9 +127,9 @@ impl Shard {
 /// Asks the ledger, on a thread that may block.
 async fn take_over(books: &Books, anew: bool) -> Result<Answer, StreamError> {
     type Found = Result<(Option<Commit>, Result<bool, BoxError>), LedgerError>;
-    let (ledger, store) = (Arc::clone(&books.ledger), books.store.clone());
+    let (ledger, store) = (books.ledger.clone(), books.store.clone());
     let ask = move || -> Found {
-        let committed = ledger.lock().unwrap_or_else(PoisonError::into_inner).take_over()?;
+        let committed = ledger.take_over()?;
         if anew {
             return Ok((None, Ok(false)));
         }

@@ -131,6 +131,7 @@ struct Run<'a> {
     trees: Vec<Tree>,
     letters: Option<Consumer>,
     commits: Commits,
+    fingerprint: String,
     options: RunOptions,
     workers: &'a Workers,
     /// Drops every shard as it stands.
@@ -158,7 +159,10 @@ impl<'a> Run<'a> {
             start_from: pipeline.start_from().map_err(unusable)?,
             trace: options.protocol_trace.clone(),
         };
+        let fingerprint = pipeline.fingerprint();
+        tracing::info!(pipeline = pipeline.name, fingerprint);
         Ok(Self {
+            fingerprint,
             trees: pipeline.trees,
             letters: pipeline.letters,
             commits,
@@ -180,7 +184,7 @@ impl<'a> Run<'a> {
         let (tell, mut changes) = mpsc::unbounded_channel::<Changed>();
         for tree in 0..self.trees.len() {
             let (name, source) = (&self.trees[tree].name, &self.trees[tree].source);
-            match Members::join(tree, name, source, tell.clone()).await? {
+            match Members::join(tree, name, source, &self.fingerprint, tell.clone()).await? {
                 Some(members) => {
                     self.members.insert(tree, members);
                     self.endless.insert(tree);

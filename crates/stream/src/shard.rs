@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use sluicegate_checkpoint::protocol::{Protocol, Rules};
-use sluicegate_core::{Delivery, Ledger, LedgerError, Metrics, PartitionId, ShardContext, Source};
+use sluicegate_core::{Delivery, LedgerError, Metrics, PartitionId, ShardContext, Source};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +21,7 @@ use crate::plant::{Plant, Planter};
 use crate::reader::HowEnded;
 use crate::report::ComponentRows;
 use crate::shard_metrics::{ShardMetrics, ShardState};
+use crate::shared_ledger::SharedLedger;
 use crate::sink::{Duties, SinkWriter};
 use crate::trace::Trace;
 use crate::workers::Roster;
@@ -58,9 +59,6 @@ pub(crate) struct Outcome {
     pub(crate) rows: Vec<ComponentRows>,
 }
 
-/// Used on threads that may block.
-type SharedLedger = Arc<Mutex<Box<dyn Ledger>>>;
-
 /// How one attempt went.
 enum Attempt {
     Over(Outcome),
@@ -82,13 +80,20 @@ impl Shard {
         let state = ShardMetrics::new(&self.metrics, &self.source_name, &self.partition);
         state.state(ShardState::Starting);
         let sinks = TaskTracker::new();
-        let outcome = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            outcome = self.attempts(&sinks, &state) => Some(outcome),
+        let ledger = self.ledger(&state);
+        let outcome = match &ledger {
+            Err(error) => Some(Err(error.clone())),
+            Ok(ledger) => tokio::select! {
+                biased;
+                () = self.stop.cancelled() => None,
+                outcome = self.attempts(ledger.as_ref(), &sinks, &state) => Some(outcome),
+            },
         };
         sinks.close();
         sinks.wait().await;
+        if let Ok(Some((ledger, _))) = &ledger {
+            ledger.give_up().await;
+        }
         state.state(ShardState::Done);
         match outcome {
             None => None,
@@ -102,12 +107,16 @@ impl Shard {
     }
 
     /// Runs the shard as often as it takes until it is done.
-    async fn attempts(&self, sinks: &TaskTracker, metrics: &ShardMetrics) -> Result<Outcome, StreamError> {
-        let ledger = self.ledger(metrics)?;
+    async fn attempts(
+        &self,
+        ledger: Option<&(SharedLedger, bool)>,
+        sinks: &TaskTracker,
+        metrics: &ShardMetrics,
+    ) -> Result<Outcome, StreamError> {
         let mut fruitless = 0;
         for attempt in 0.. {
             let before = metrics.commits();
-            let result = match &ledger {
+            let result = match ledger {
                 None => self.flow(sinks).await.map(Attempt::Over),
                 Some((ledger, apart)) => self.committed_flow(sinks, ledger, *apart, attempt, metrics).await,
             };
@@ -146,7 +155,7 @@ impl Shard {
         let sinks = sinks_of(self.consumers.iter().chain(&self.letters));
         let found = Ledgered::of(&mut **source, sinks, store.as_ref(), &self.partition, |name| self.context(name));
         let found = found.map_err(|error| metrics.failed("it cannot be taken over", error))?;
-        Ok(found.map(|Ledgered { ledger, apart }| (Arc::new(Mutex::new(ledger)), apart)))
+        Ok(found.map(|Ledgered { ledger, apart }| (SharedLedger::new(ledger), apart)))
     }
 
     /// Runs without commits: once through, and done.
@@ -191,7 +200,7 @@ impl Shard {
         let trace = self.commits.trace.as_deref();
         let mut books = Books {
             protocol: Protocol::new(rules),
-            ledger: Arc::clone(ledger),
+            ledger: ledger.clone(),
             store,
             about: self.commits.about.clone(),
             anew: Arc::clone(&self.anew),

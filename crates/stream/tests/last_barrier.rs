@@ -33,7 +33,7 @@ fn wait(within: Duration, holds: impl Fn(&(Vec<&str>, usize)) -> bool) -> bool {
 }
 
 /// The second commit, which follows the only row, goes on only once the sink is through with the end, if it gets there.
-fn slow_down(place: failpoint::Place) {
+fn slow_down(place: failpoint::Place<'_>) {
     if place.name != "file_commit.before" {
         return;
     }

@@ -95,7 +95,7 @@ impl Source for Log {
         true
     }
 
-    fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
+    fn membership(&mut self, _: &str) -> Result<Option<Box<dyn Membership>>, BoxError> {
         Ok(Some(Box::new(Group(Shared::here()))))
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
-use sluicegate_core::{LedgerError, failpoint};
+use sluicegate_core::{LedgerError, PartitionId, failpoint};
 
 use super::verdict::Verdict;
 use crate::produce::{Outbox, ProduceError, Record, plain};
@@ -42,6 +42,7 @@ pub(super) struct Active {
     timeout: Duration,
     /// Whether a record was sent in the open transaction.
     sent: AtomicBool,
+    partition: PartitionId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +56,8 @@ pub(super) enum Phase {
 }
 
 impl Active {
-    pub(super) fn new(outbox: Outbox, timeout: Duration) -> Self {
-        Self { outbox, phase: Mutex::new(Phase::Idle), timeout, sent: AtomicBool::new(false) }
+    pub(super) fn new(outbox: Outbox, timeout: Duration, partition: PartitionId) -> Self {
+        Self { outbox, phase: Mutex::new(Phase::Idle), timeout, sent: AtomicBool::new(false), partition }
     }
 
     /// Whether a record was sent in the open transaction.
@@ -96,13 +97,13 @@ impl Active {
             Phase::Void => return Err(ProduceError::Void),
             Phase::Idle => {}
         }
-        failpoint::reach("begin.before");
+        failpoint::reach("begin.before", &self.partition);
         self.outbox.producer().begin_transaction().map_err(|error| ProduceError::Begin {
             code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
             message: plain(&error),
         })?;
         *phase = Phase::Open(Instant::now());
-        failpoint::reach("begin.after");
+        failpoint::reach("begin.after", &self.partition);
         Ok(())
     }
 
@@ -176,7 +177,7 @@ impl ShardProducer {
         active.begin()?;
         active.outbox.send(record)?;
         active.sent.store(true, Ordering::Relaxed);
-        failpoint::reach_with("send.after", || true);
+        failpoint::reach_with("send.after", &active.partition, || true);
         Ok(())
     }
 
@@ -189,9 +190,9 @@ impl ShardProducer {
         if active.phase() == Phase::Void {
             return Err(ProduceError::Void);
         }
-        failpoint::reach_with("flush.before", || active.has_sent());
+        failpoint::reach_with("flush.before", &active.partition, || active.has_sent());
         active.outbox.flush()?;
-        failpoint::reach_with("flush.after", || active.has_sent());
+        failpoint::reach_with("flush.after", &active.partition, || active.has_sent());
         Ok(())
     }
 
