@@ -1,5 +1,4 @@
 //! A transaction that the broker gives up for its age while a commit waits, on a broker that is told what to answer.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
