@@ -6,6 +6,7 @@ mod common;
 
 use std::path::Path;
 
+use common::suite::{assert_learned, config, parameters, run_for_metrics, suite};
 use proptest::prelude::*;
 use sluicegate_core::{Metrics, SnapshotReader};
 use sluicegate_model::cell::{GruVariant, RecurrentKind};
@@ -14,53 +15,9 @@ use sluicegate_model::head::HeadKind;
 use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
 use sluicegate_model::{BpttConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting, ModelKind};
 use sluicegate_testkit::logs::LogSpec;
-use sluicegate_testkit::operator::Suite;
-
-/// The suite for `config` on the log of `spec`.
-fn suite(config: &ForecastConfig, spec: &LogSpec) -> Suite {
-    let (config, schema) = (config.clone(), spec.schema());
-    let build = move || common::operator(&config, &schema, Path::new("."), &Metrics::new());
-    Suite::new(build, spec.build())
-}
-
-/// What the metrics say after the whole log.
-fn run_for_metrics(config: &ForecastConfig, spec: &LogSpec) -> Metrics {
-    let metrics = Metrics::new();
-    let (shared, config, schema) = (metrics.clone(), config.clone(), spec.schema());
-    Suite::new(move || common::operator(&config, &schema, Path::new("."), &shared), spec.build()).run(64);
-    metrics
-}
-
-/// Settings for the columns of `spec`.
-fn config(spec: &LogSpec) -> ForecastConfig {
-    let mut config = ForecastConfig::new(spec.target_names());
-    config.mixture = MixtureSetting::Off;
-    config.features.calendar = vec![CalendarFeature::Hour];
-    config.model.hidden = 4;
-    config
-}
-
-fn is_of_cell(entry: &str) -> bool {
-    entry.strip_prefix("model.parameters.").is_some_and(|name| !name.starts_with("head."))
-}
-
-/// The parameters of the cell in a snapshot.
-fn parameters(snapshot: &[u8]) -> Vec<f32> {
-    let reader = SnapshotReader::parse(snapshot).unwrap();
-    let all = reader.entries().into_iter().filter(|entry| is_of_cell(&entry.name));
-    all.flat_map(|entry| reader.f32(&entry.name, &entry.shape).unwrap()).collect()
-}
 
 fn waiting_windows(snapshot: &[u8]) -> usize {
     SnapshotReader::parse(snapshot).unwrap().scope("model.pending").shape("row").unwrap()[0]
-}
-
-/// A test of a law must not pass because nothing was learned.
-fn assert_learned(suite: &Suite, config: &ForecastConfig, spec: &LogSpec) {
-    let updates = common::metric(&run_for_metrics(config, spec), "forecast_updates");
-    assert!(updates > 0.0, "no optimizer step was taken");
-    let (start, end) = (parameters(&suite.snapshot_after(0)), parameters(&suite.run(64).snapshot));
-    assert!(start != end, "the parameters did not move");
 }
 
 #[test]
@@ -76,109 +33,6 @@ fn cutting_the_log_anywhere_changes_nothing_with_300_keys_and_32_units() {
     // Windows of several keys wait together, and a snapshot catches them there.
     assert!(waiting_windows(&suite.snapshot_after(1900)) > 3);
     suite.assert_snapshot_is_prefix(1900, 97);
-}
-
-/// The controls as models of their own; what they learn they learn at once, so there are no updates to count.
-#[test]
-fn every_control_keeps_the_laws() {
-    for kind in [ModelKind::Persistence, ModelKind::Ar] {
-        let spec = LogSpec { rows: 120, keys: 3, missing: 0.05, ..LogSpec::default() };
-        let mut config = config(&spec);
-        (config.model.kind, config.controls) = (kind, vec![]);
-        let suite = suite(&config, &spec);
-        suite.assert_rechunking(&[1, 7]);
-        for rows in [0, 1, 33, 64, 119] {
-            suite.assert_snapshot_is_prefix(rows, 11);
-        }
-        suite.assert_predicts_before_learning("y0", 60, &["offset", "key", "time", "target", "model", "forecast"]);
-    }
-}
-
-#[test]
-fn every_network_keeps_the_laws() {
-    for network in common::networks() {
-        let spec = LogSpec { rows: 120, keys: 3, missing: 0.05, ..LogSpec::default() };
-        let mut config = config(&spec);
-        config.model.bptt.every = 2;
-        network.apply(&mut config, 6);
-        config.model.update_every = Some(5);
-        let suite = suite(&config, &spec);
-        suite.assert_rechunking(&[1, 7]);
-        for rows in [0, 1, 33, 64, 119] {
-            suite.assert_snapshot_is_prefix(rows, 11);
-        }
-        suite.assert_predicts_before_learning("y0", 60, &["offset", "key", "time", "target", "model", "forecast"]);
-        assert_learned(&suite, &config, &spec);
-    }
-}
-
-#[test]
-fn a_full_history_computes_more_the_longer_the_past_up_to_its_cap() {
-    let spec = LogSpec { rows: 100, keys: 1, ..LogSpec::default() };
-    let recomputed = |history_max: usize, learn: bool| {
-        let mut config = config(&spec);
-        (config.model.kind, config.model.history_max) = (ModelKind::FullHistory, Some(history_max));
-        config.model.learn = learn;
-        common::metric(&run_for_metrics(&config, &spec), "forecast_steps_recomputed")
-    };
-    // The first label is there at event 2 (the first difference gives the scale), so updates are made from then on.
-    let per_event = |cap: usize| (2..100).map(|event: usize| (event + 1).min(cap) - 1).sum::<usize>() as f64;
-    assert_eq!([1, 8, 100].map(|cap| recomputed(cap, true)), [0.0, per_event(8), per_event(100)]);
-    assert_eq!(recomputed(100, false), 0.0);
-}
-
-#[test]
-fn a_full_history_that_does_not_learn_is_its_cell_bit_for_bit() {
-    let spec = LogSpec { rows: 150, keys: 3, ..LogSpec::default() };
-    let rows = |kind: ModelKind| {
-        let mut config = config(&spec);
-        (config.model.kind, config.model.learn) = (kind, false);
-        let table = suite(&config, &spec).run(16).table.unwrap();
-        ["mean", "scale"].map(|column| common::numbers(&table, column).iter().map(|v| v.to_bits()).collect::<Vec<_>>())
-    };
-    assert_eq!(rows(ModelKind::FullHistory), rows(ModelKind::Lstm));
-}
-
-/// While it learns, other keys reach a key's forecasts through the parameters only: not before the next update.
-#[test]
-fn the_values_of_other_keys_reach_a_key_with_an_update_and_not_before() {
-    const CHANGED: usize = 60;
-    /// The first row whose forecast is made under parameters that learned from the change.
-    const UPDATE: i64 = 79;
-    for network in common::networks() {
-        let spec = LogSpec { rows: 160, keys: 3, ..LogSpec::default() };
-        let mut config = config(&spec);
-        network.apply(&mut config, 2);
-        config.model.update_every = Some(20);
-        let log = spec.build();
-        let keys = arrow::array::AsArray::as_string::<i32>(log.records().column(1).as_ref()).clone();
-        let changed = common::with_column(&log, "y0", &|row, value| match keys.value(row) {
-            "key-0" if row >= CHANGED => value + 3.0,
-            _ => value,
-        });
-        let run = |log: sluicegate_core::Batch| {
-            let (config, schema) = (config.clone(), spec.schema());
-            let build = move || common::operator(&config, &schema, Path::new("."), &Metrics::new());
-            Suite::new(build, log).run(64).table.unwrap()
-        };
-        let (before, after) = (run(log.clone()), run(changed));
-        let offsets = arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(
-            before.column_by_name("offset").unwrap().as_ref(),
-        );
-        let mut moved = 0;
-        let (was, is) = (common::numbers(&before, "mean"), common::numbers(&after, "mean"));
-        let models = common::texts(&before, "model");
-        for (index, offset) in offsets.values().iter().enumerate() {
-            let same = was[index].to_bits() == is[index].to_bits();
-            if keys.value(*offset as usize) == "key-0" {
-                continue;
-            }
-            let network_row = models[index] == "forecast";
-            assert!(same || network_row && *offset >= UPDATE, "{network:?}: row {offset} of {}", models[index]);
-            moved += usize::from(!same);
-        }
-        assert!(moved > 20, "{network:?}: nothing was learned from the change, so this checks nothing");
-    }
 }
 
 #[test]
@@ -209,47 +63,6 @@ fn evicted_keys_leave_their_waiting_windows_and_start_afresh() {
         let metrics = run_for_metrics(&config, &spec);
         assert!(common::metric(&metrics, "forecast_keys_evicted") > 50.0);
         assert_learned(&suite, &config, &spec);
-    }
-}
-
-#[test]
-fn the_state_of_a_key_does_not_depend_on_the_values_of_others_while_nothing_is_learned() {
-    let spec = LogSpec { rows: 400, keys: 4, ..LogSpec::default() };
-    for network in common::networks() {
-        let mut config = config(&spec);
-        network.apply(&mut config, 4);
-        config.model.learn = false;
-        assert_alone_as_among_others(&config, &spec);
-    }
-}
-
-/// The rows of `key-2` are the same whether other keys are there or not.
-fn assert_alone_as_among_others(config: &ForecastConfig, spec: &LogSpec) {
-    let table = suite(config, spec).run(64).table.unwrap();
-    let log = spec.build();
-    let keys = arrow::array::AsArray::as_string::<i32>(log.records().column(1).as_ref()).clone();
-    let of_key = arrow::array::BooleanArray::from_iter(keys.iter().map(|key| Some(key == Some("key-2"))));
-    let alone = arrow::compute::filter_record_batch(log.records(), &of_key).unwrap();
-    let offsets = sluicegate_core::Offsets::dense(sluicegate_core::Offset(0), alone.num_rows()).unwrap();
-    let log = sluicegate_core::Batch::new(log.partition().clone(), offsets, alone).unwrap();
-    let (config, schema) = (config.clone(), spec.schema());
-    let build = move || common::operator(&config, &schema, Path::new("."), &Metrics::new());
-    let alone = Suite::new(build, log).run(64).table.unwrap();
-    let rows: Vec<bool> = arrow::array::AsArray::as_dictionary::<arrow::datatypes::Int32Type>(
-        table.column_by_name("key").unwrap().as_ref(),
-    )
-    .downcast_dict::<arrow::array::StringArray>()
-    .unwrap()
-    .into_iter()
-    .map(|key| key == Some("key-2"))
-    .collect();
-    let together = arrow::compute::filter_record_batch(&table, &rows.into()).unwrap();
-    for column in ["mean", "scale", "shape", "forecast", "nll", "crps", "pit"] {
-        assert_eq!(
-            common::numbers(&together, column).iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
-            common::numbers(&alone, column).iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
-            "{column}"
-        );
     }
 }
 
@@ -471,31 +284,32 @@ fn any_config() -> impl Strategy<Value = (ForecastConfig, LogSpec)> {
     let drift = DriftConfig { threshold: 3.0, events_min: 5, ..DriftConfig::default() };
     let mixture = prop_oneof![Just(MixtureSetting::Off), Just(MixtureSetting::On(mixed))];
     let memory = (keys, mixture, prop_oneof![Just(None), Just(Some(drift))]);
-    (spec, proptest::sample::select(common::networks()), head, optimizer, horizons, layout, learning, memory).prop_map(
-        |(
-            spec,
-            member,
-            head,
-            optimizer,
-            horizons,
-            layout,
-            (every, windows, update_every),
-            (max_keys, mixture, drift),
-        )| {
-            let mut config = config(&spec);
-            config.model.head = head;
-            config.model.optimizer = OptimizerConfig { kind: optimizer, ..OptimizerConfig::default() };
-            config.model.bptt.every = every;
-            member.apply(&mut config, every * windows);
-            config.model.update_every = Some(update_every);
-            config.horizons = horizons;
-            config.layout = layout;
-            config.max_keys = max_keys;
-            (config.mixture, config.drift) = (mixture, drift);
-            config.features.inputs = spec.input_names();
-            (config, spec)
-        },
-    )
+    (spec, proptest::sample::select(common::network::networks()), head, optimizer, horizons, layout, learning, memory)
+        .prop_map(
+            |(
+                spec,
+                member,
+                head,
+                optimizer,
+                horizons,
+                layout,
+                (every, windows, update_every),
+                (max_keys, mixture, drift),
+            )| {
+                let mut config = config(&spec);
+                config.model.head = head;
+                config.model.optimizer = OptimizerConfig { kind: optimizer, ..OptimizerConfig::default() };
+                config.model.bptt.every = every;
+                member.apply(&mut config, every * windows);
+                config.model.update_every = Some(update_every);
+                config.horizons = horizons;
+                config.layout = layout;
+                config.max_keys = max_keys;
+                (config.mixture, config.drift) = (mixture, drift);
+                config.features.inputs = spec.input_names();
+                (config, spec)
+            },
+        )
 }
 
 proptest! {
