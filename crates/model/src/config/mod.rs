@@ -4,11 +4,13 @@ mod bad_values;
 mod classes;
 mod drift;
 mod mixture;
+mod model;
 
 pub use bad_values::{BadValuesConfig, OnBadValue};
 pub use classes::ClassesConfig;
 pub use drift::DriftConfig;
 pub use mixture::{MixtureConfig, MixtureSetting};
+pub use model::{BackendKind, BpttConfig, ModelConfig};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,8 +28,6 @@ use crate::optimizer::OptimizerConfig;
 const HORIZON_MAX: usize = 1000;
 /// Larger layers would not learn event by event at any useful rate.
 const HIDDEN_MAX: usize = 4096;
-/// Longer windows would need a truncation that depends on the data.
-const WINDOW_MAX: usize = 10_000;
 
 /// Forecasts every event's successors as probability distributions, and learns from each event as it comes.
 ///
@@ -120,130 +120,6 @@ fn default_horizons() -> Vec<usize> {
 
 fn default_controls() -> Vec<ModelKind> {
     vec![ModelKind::Persistence, ModelKind::Ar]
-}
-
-/// Which model, and how it learns. Settings other than `kind` concern the networks.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModelConfig {
-    /// Which member of the family.
-    pub kind: ModelKind,
-    /// Hidden units, of each layer.
-    pub hidden: usize,
-    /// Recurrent cells one over the other, each fed by the one below.
-    pub layers: usize,
-    /// Where a `gru` has its reset gate. By default "reset-after", which is PyTorch's; "reset-before" is that of the papers.
-    pub variant: Option<GruVariant>,
-    /// How many events an `mlp` sees, the newest included. By default 8. Events before a key's first count as zeros.
-    pub lags: Option<usize>,
-    /// The cell of a `full-history`. By default "lstm".
-    pub cell: Option<RecurrentKind>,
-    /// How many events of a key a `full-history` goes back, at most. By default 256. Beyond them it starts from the state that was
-    /// stored when the first of them was seen. All of them are worked on again at every event of the key that follows an update.
-    pub history_max: Option<usize>,
-    /// The distribution of the next event.
-    pub head: HeadKind,
-    /// Truncated back-propagation through time.
-    pub bptt: BpttConfig,
-    /// Rows of the partition from one optimizer step to the next, U. By default
-    /// max(1, expected_keys · bptt.every / 64), rounded down.
-    pub update_every: Option<u64>,
-    /// About how many keys the partition has, for the default of `update_every`.
-    pub expected_keys: u64,
-    /// How the parameters move.
-    pub optimizer: OptimizerConfig,
-    /// Whether it learns; `false` runs the parameters as they are: no parameter and no moment changes. States go on with the
-    /// events, and so do the statistics that inputs are normalised by, and the controls.
-    pub learn: bool,
-    /// Seed of the starting parameters.
-    pub seed: u64,
-    /// A safetensors file with starting parameters under PyTorch's names, relative to the pipeline file.
-    pub initial: Option<String>,
-    /// What computes the cell.
-    pub backend: BackendKind,
-}
-
-impl Default for ModelConfig {
-    fn default() -> Self {
-        Self {
-            kind: ModelKind::Lstm,
-            hidden: 32,
-            layers: 1,
-            variant: None,
-            lags: None,
-            cell: None,
-            history_max: None,
-            head: HeadKind::StudentT,
-            bptt: BpttConfig::default(),
-            update_every: None,
-            expected_keys: 1,
-            optimizer: OptimizerConfig::default(),
-            learn: true,
-            seed: 0,
-            initial: None,
-            backend: BackendKind::Auto,
-        }
-    }
-}
-
-impl ModelConfig {
-    /// U: rows of the shard from one optimizer step to the next.
-    pub fn update_rows(&self) -> u64 {
-        /// At the default, windows of about this many keys make one optimizer step.
-        const WINDOWS_PER_STEP: u64 = 64;
-        let by_keys = || (self.expected_keys.saturating_mul(self.bptt.every as u64) / WINDOWS_PER_STEP).max(1);
-        self.update_every.unwrap_or_else(by_keys)
-    }
-}
-
-/// How far back a gradient flows, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BpttConfig {
-    /// k1: events of a key from one training window to the next.
-    pub every: usize,
-    /// k2: events that the gradient flows back through; a multiple of `every`. By default 8. For recurrent networks but
-    /// `full-history`, whose gradients flow through its whole past.
-    pub window: Option<usize>,
-}
-
-impl BpttConfig {
-    /// k2 of a network whose gradients are truncated.
-    pub(crate) fn window_or_default(&self) -> usize {
-        const WINDOW_DEFAULT: usize = 8;
-        self.window.unwrap_or(WINDOW_DEFAULT)
-    }
-
-    pub(crate) fn validate_window(&self) -> Result<(), ConfigError> {
-        let (every, window) = (self.every, self.window_or_default());
-        if !(1..=WINDOW_MAX).contains(&window) {
-            return Err(ConfigError::new("bptt.window", format!("must be from 1 to {WINDOW_MAX}, not {window}")));
-        }
-        if every > window || window % every != 0 {
-            let next = window.next_multiple_of(every);
-            let message = format!("must be a multiple of bptt.every, which is {every}; it is {window}");
-            return Err(ConfigError::new("bptt.window", message)
-                .help(format!("write window = {next}, so that every label is learned from once")));
-        }
-        Ok(())
-    }
-}
-
-impl Default for BpttConfig {
-    fn default() -> Self {
-        Self { every: 1, window: None }
-    }
-}
-
-/// What computes a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum BackendKind {
-    /// The best there is for the cell and its shape. A fixed choice, never a timing.
-    #[default]
-    Auto,
-    /// libtorch on the CPU.
-    Libtorch,
 }
 
 /// How forecasts become rows.
@@ -426,25 +302,6 @@ impl ForecastConfig {
     }
 }
 
-impl ModelConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        let fail = |key: &str, message: String| Err(ConfigError::new(key, message));
-        if !(1..=HIDDEN_MAX).contains(&self.hidden) {
-            return fail("hidden", format!("must be from 1 to {HIDDEN_MAX}, not {}", self.hidden));
-        }
-        if self.bptt.every == 0 {
-            return fail("bptt.every", "must be at least 1".into());
-        }
-        if self.update_every == Some(0) {
-            return fail("update_every", "must be at least 1".into());
-        }
-        if self.expected_keys == 0 {
-            return fail("expected_keys", "must be at least 1".into());
-        }
-        self.optimizer.validate().map_err(|error| error.within("optimizer"))
-    }
-}
-
 /// Refuses a list that holds the same twice.
 pub(crate) fn no_repeats<T: PartialEq + std::fmt::Display>(key: &str, values: &[T]) -> Result<(), ConfigError> {
     match values.iter().enumerate().find(|(index, value)| values[..*index].contains(value)) {
@@ -508,14 +365,5 @@ mod tests {
         );
         assert_eq!(refused(|c| c.controls = vec![ModelKind::Ar, ModelKind::Ar]), "controls");
         assert_eq!(refused(|c| c.scores.to = Some(0)), "scores.to");
-    }
-
-    #[test]
-    fn the_update_span_grows_with_the_expected_keys() {
-        let rows = |expected_keys, every| {
-            let bptt = BpttConfig { every, window: Some(every) };
-            ModelConfig { expected_keys, bptt, ..ModelConfig::default() }.update_rows()
-        };
-        assert_eq!((rows(1, 1), rows(63, 1), rows(256, 16), rows(10_000, 1)), (1, 1, 64, 156));
     }
 }

@@ -1,21 +1,27 @@
-//! From the columns of a batch to the numbers of its events.
+//! From the columns of a batch to the numbers and classes of its events.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema, TimeUnit};
-use sluicegate_core::config::nearest;
-use sluicegate_core::{Batch, ConfigError, Counter, Offset, Roles};
+mod bad;
+mod classes;
+mod numbers;
+mod take;
+
+use arrow::array::{Array, AsArray, StringArray};
+use arrow::datatypes::{DataType, Float64Type, Schema};
+use sluicegate_core::{Batch, ConfigError, Offset, Roles};
 
 use super::vocabulary::Vocabulary;
 use crate::config::{BadValuesConfig, ForecastConfig, OnBadValue};
 use crate::error::ModelError;
 use crate::feature::Transform;
-use crate::wave::MISSING;
+pub(super) use bad::BadValueCounters;
+use bad::{Bad, refuse, settle};
+use classes::classes;
+use numbers::{NumberColumn, numbers};
+use take::{find, is_key, is_number, is_time, take, take_time};
 
 /// What to do when a head for classes meets numbers.
 const NUMBERS_NEED_NO_CLASSES: &str =
     "for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes";
-const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Which columns mean what, by name and place.
 #[derive(Debug, Clone)]
@@ -29,88 +35,6 @@ pub(super) struct Columns {
     inputs: Vec<NumberColumn>,
     key: Option<(String, usize)>,
     time: Option<(String, usize)>,
-}
-
-/// A column of numbers, and the function that it is seen through.
-#[derive(Debug, Clone)]
-struct NumberColumn {
-    column: (String, usize),
-    transform: Option<Transform>,
-}
-
-impl NumberColumn {
-    /// The number that a value of the column stands for.
-    fn read(&self, value: Option<f64>, limit: f64) -> Result<f64, Bad> {
-        let value = value.ok_or(Bad::Missing)?;
-        if !value.is_finite() {
-            return Err(Bad::Unusable("is not a finite number"));
-        }
-        if value.abs() > limit {
-            return Err(Bad::Unusable("is beyond the limit of usable numbers"));
-        }
-        match &self.transform {
-            Some(transform) => transform.apply(value).ok_or(Bad::Unusable(transform.refusal())),
-            None => Ok(value),
-        }
-    }
-}
-
-/// Numbers of some columns, NaN where missing, and which of those are carried.
-struct Numbers {
-    values: Vec<f64>,
-    carried: Vec<bool>,
-}
-
-/// Classes of some columns, as in [`Events`].
-struct Classes {
-    codes: Vec<u32>,
-    labels: Vec<u32>,
-    known: Vec<u32>,
-    texts: Vec<StringArray>,
-}
-
-/// What is wrong with a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bad {
-    Missing,
-    /// It is there, but nothing that can be worked with.
-    Unusable(&'static str),
-}
-
-impl Bad {
-    /// What is wrong with a class, if anything.
-    fn of_class(text: Option<&str>, vocabulary: &Vocabulary) -> Option<Self> {
-        match text {
-            None => Some(Self::Missing),
-            Some(text) if vocabulary.admits(text) => None,
-            Some(_) => Some(Self::Unusable("is neither true nor false, neither 0 nor 1")),
-        }
-    }
-
-    /// What is to be done about it.
-    fn policy(self, is_target: bool, bad: BadValuesConfig) -> OnBadValue {
-        match (is_target, self) {
-            (true, Self::Missing) => bad.missing_target,
-            (true, Self::Unusable(_)) => bad.target,
-            (false, _) => bad.input,
-        }
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Missing => "is null",
-            Self::Unusable(reason) => reason,
-        }
-    }
-}
-
-/// Counts of values that were not used as they are.
-#[derive(Debug, Clone)]
-pub(super) struct BadValueCounters {
-    pub(super) target: Counter,
-    pub(super) target_missing: Counter,
-    pub(super) input: Counter,
-    pub(super) time: Counter,
 }
 
 /// The numbers of a batch's events; NaN is missing.
@@ -243,7 +167,7 @@ impl Columns {
         let inputs = numbers(records, &self.inputs, &offsets, bad.limit, |column, at, what| {
             settle(bad.input, "input", column, at, what, &counters.input)
         })?;
-        let classes = self.classes(records, &offsets, bad, counters, vocabularies)?;
+        let classes = classes(&self.classes, self.class_targets, records, &offsets, bad, counters, vocabularies)?;
         Ok(Events {
             codes: classes.codes,
             labels: classes.labels,
@@ -257,58 +181,6 @@ impl Columns {
             carried_targets: targets.carried,
             carried_inputs: inputs.carried,
         })
-    }
-
-    /// The classes of a batch. They are numbered in the order of the log.
-    fn classes(
-        &self,
-        records: &RecordBatch,
-        offsets: &[i64],
-        bad: BadValuesConfig,
-        counters: &BadValueCounters,
-        vocabularies: &mut [Vocabulary],
-    ) -> Result<Classes, ModelError> {
-        let (width, targets, first) = (self.classes.len(), self.class_targets, offsets.first().copied().unwrap_or(0));
-        let mut classes = Classes {
-            codes: vec![MISSING; offsets.len() * width],
-            labels: vec![MISSING; offsets.len() * targets],
-            known: vec![0; offsets.len() * targets],
-            texts: Vec::with_capacity(targets),
-        };
-        for (place, (column, vocabulary)) in self.classes.iter().zip(vocabularies).enumerate() {
-            let is_target = place < targets;
-            let texts = take(records, column, first, &DataType::Utf8)?.as_string::<i32>().clone();
-            for (row, (text, offset)) in texts.iter().zip(offsets).enumerate() {
-                match text.and_then(|text| vocabulary.meet(text)) {
-                    Some(met) => {
-                        classes.codes[row * width + place] = met.code;
-                        if is_target {
-                            classes.labels[row * targets + place] = met.label;
-                        }
-                    }
-                    None => {
-                        let at = Offset(*offset);
-                        match (is_target, Bad::of_class(text, vocabulary)) {
-                            (true, Some(what @ Bad::Unusable(_))) => {
-                                settle(bad.target, "target", column, at, what, &counters.target)?
-                            }
-                            (true, _) => {
-                                let counter = &counters.target_missing;
-                                settle(bad.missing_target, "missing_target", column, at, Bad::Missing, counter)?
-                            }
-                            (false, _) => settle(bad.input, "input", column, at, Bad::Missing, &counters.input)?,
-                        };
-                    }
-                }
-                if is_target {
-                    classes.known[row * targets + place] = vocabulary.known();
-                }
-            }
-            if is_target {
-                classes.texts.push(texts);
-            }
-        }
-        Ok(classes)
     }
 
     /// Rows that are to be taken out, in order, each with its reason in full.
@@ -388,157 +260,10 @@ impl Columns {
     }
 }
 
-/// Counts a value, or makes an error of it. Returns whether the key's last value takes its place.
-fn settle(
-    what: OnBadValue,
-    setting: &'static str,
-    column: &(String, usize),
-    at: Offset,
-    bad: Bad,
-    counter: &Counter,
-) -> Result<bool, ModelError> {
-    refuse(what, setting, column, at, bad.reason(), counter)?;
-    Ok(what == OnBadValue::Carry)
-}
-
-/// Counts a value, or makes an error of it.
-fn refuse(
-    what: OnBadValue,
-    setting: &'static str,
-    column: &(String, usize),
-    at: Offset,
-    reason: &'static str,
-    counter: &Counter,
-) -> Result<(), ModelError> {
-    if what == OnBadValue::Fail {
-        return Err(ModelError::BadValue { offset: at.0, column: column.0.clone(), reason, setting });
-    }
-    counter.add(1);
-    Ok(())
-}
-
-/// The numbers of some columns. `settle` is asked about each that is none, and says whether it is carried.
-fn numbers(
-    records: &RecordBatch,
-    columns: &[NumberColumn],
-    offsets: &[i64],
-    limit: f64,
-    settle: impl Fn(&(String, usize), Offset, Bad) -> Result<bool, ModelError>,
-) -> Result<Numbers, ModelError> {
-    let width = columns.len();
-    let mut values = vec![f64::NAN; offsets.len() * width];
-    let mut carried = Vec::new();
-    for (index, number) in columns.iter().enumerate() {
-        let array = take(records, &number.column, offsets.first().copied().unwrap_or(0), &DataType::Float64)?;
-        for (row, (value, offset)) in array.as_primitive::<Float64Type>().iter().zip(offsets).enumerate() {
-            let place = row * width + index;
-            match number.read(value, limit) {
-                Ok(value) => values[place] = value,
-                Err(bad) => {
-                    if settle(&number.column, Offset(*offset), bad)? {
-                        carried.resize(values.len(), false);
-                        carried[place] = true;
-                    }
-                }
-            }
-        }
-    }
-    Ok(Numbers { values, carried })
-}
-
-fn take(
-    records: &RecordBatch,
-    (name, place): &(String, usize),
-    offset: i64,
-    to: &DataType,
-) -> Result<ArrayRef, ModelError> {
-    let failed = |reason: String| ModelError::Column { column: name.clone(), offset, reason };
-    // By place where the columns are those it was bound to, else by name.
-    let is_it = records.schema_ref().fields().get(*place).is_some_and(|field| field.name() == name);
-    let array = if is_it { Some(records.column(*place)) } else { records.column_by_name(name) };
-    let array = array.ok_or_else(|| failed("is not in this batch".into()))?;
-    cast(array, to).map_err(|error| failed(error.to_string()))
-}
-
-/// Microseconds since 1970 in UTC. A time without a zone is taken as UTC; one that does not fit is missing.
-fn take_time(records: &RecordBatch, column: &(String, usize), offset: i64) -> Result<Vec<Option<i64>>, ModelError> {
-    let ticks = take(records, column, offset, &DataType::Int64)?;
-    let of = records.schema();
-    let (per_micro, micros) = match of.field_with_name(&column.0)?.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => (1000, 1),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => (1, 1),
-        DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => (1, 1000),
-        DataType::Timestamp(TimeUnit::Second, _) => (1, 1_000_000),
-        _ => (1, MICROS_PER_DAY),
-    };
-    let ticks = ticks.as_primitive::<Int64Type>();
-    Ok(ticks.iter().map(|tick| tick.and_then(|tick| tick.div_euclid(per_micro).checked_mul(micros))).collect())
-}
-
-fn find(
-    schema: &Schema,
-    setting: &str,
-    name: &str,
-    what: &str,
-    fits: fn(&DataType) -> bool,
-) -> Result<(String, usize), ConfigError> {
-    match schema.column_with_name(name) {
-        Some((place, field)) if fits(field.data_type()) => Ok((name.to_owned(), place)),
-        Some((_, field)) => {
-            let message = format!("column `{name}` has type {}, but must hold {what}", field.data_type());
-            Err(ConfigError::new(setting, message))
-        }
-        None => {
-            let names = || schema.fields().iter().map(|field| field.name().as_str());
-            let error = ConfigError::new(setting, format!("there is no column `{name}`"));
-            Err(match nearest(name, names()) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error.help(format!("there are: {}", names().collect::<Vec<_>>().join(", "))),
-            })
-        }
-    }
-}
-
-fn is_number(data_type: &DataType) -> bool {
-    data_type.is_numeric()
-}
-
-fn is_key(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(_, values) => is_key(values),
-        other => {
-            matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean)
-                || other.is_integer()
-        }
-    }
-}
-
-fn is_time(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow::datatypes::Field;
-
-    #[test]
-    fn times_of_every_type_become_microseconds_in_utc() {
-        use arrow::array::{Date32Array, Date64Array, TimestampNanosecondArray, TimestampSecondArray};
-        let columns: [(ArrayRef, Option<i64>); 6] = [
-            (std::sync::Arc::new(TimestampSecondArray::from(vec![-1])), Some(-1_000_000)),
-            (std::sync::Arc::new(TimestampSecondArray::from(vec![7]).with_timezone("Europe/Berlin")), Some(7_000_000)),
-            (std::sync::Arc::new(TimestampNanosecondArray::from(vec![-1])), Some(-1)),
-            (std::sync::Arc::new(Date32Array::from(vec![2])), Some(2 * MICROS_PER_DAY)),
-            (std::sync::Arc::new(Date64Array::from(vec![5])), Some(5000)),
-            (std::sync::Arc::new(TimestampSecondArray::from(vec![i64::MAX])), None),
-        ];
-        for (column, micros) in columns {
-            let data_type = column.data_type().clone();
-            let records = RecordBatch::try_from_iter([("ts", column)]).unwrap();
-            assert_eq!(take_time(&records, &("ts".into(), 0), 0).unwrap(), [micros], "{data_type}");
-        }
-    }
 
     #[test]
     fn a_misspelt_or_wrongly_typed_column_is_named() {
