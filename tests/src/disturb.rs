@@ -2,55 +2,31 @@
 //!
 //! All panic with a message that says what differs, so that a test fails, and `cargo xtask torture` names the line.
 
-use std::process::{Child, Stdio};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::Child;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sluicegate_testkit::kafka::Broker;
 
-use crate::kafka::{create, produce};
+use crate::kafka::{Feeder, committed_offset, create, produce};
 use crate::outcome::{assert_same, assert_traces_hold};
 use crate::site::{Dice, PARTITIONS, Site, bad_among, kill, meter_events, signal, stop};
-use crate::torture::{limited, resident_kib};
-
-/// Every place of the protocol at which a shard that commits to Kafka is made to die, with how often it is passed at most before
-/// that: places that are passed once for each shard are few.
-pub const PLACES: [(&str, u64); 20] = [
-    ("init.before", 3),
-    ("init.after", 3),
-    ("begin.before", 9),
-    ("begin.after", 9),
-    ("send.after", 400),
-    ("flush.before", 9),
-    ("flush.after", 9),
-    ("commit.flush.before", 9),
-    ("send_offsets.before", 9),
-    ("send_offsets.after", 9),
-    ("commit.before", 9),
-    ("commit.after", 9),
-    ("checkpoint.files.before", 4),
-    ("checkpoint.manifest.before", 4),
-    ("checkpoint.manifest.after", 4),
-    ("prune.before", 4),
-    ("replay.before", 1),
-    ("replay.after", 1),
-    // A clean stop, and one of a partition that is given up.
-    ("stop.flushed", 1),
-    ("stop.flushed", 2),
-];
+use crate::torture::resident_kib;
 
 /// Processes that may join before one dies while it gives a partition up.
-const TRIES: usize = 5;
+const TRIES: usize = 12;
 
 /// A topic with events, an undisturbed run over it, and a site to disturb.
-struct Stage {
+pub(crate) struct Stage {
     reference: Site,
-    disturbed: Site,
+    pub(crate) disturbed: Site,
     topic: String,
     events: usize,
 }
 
 impl Stage {
-    fn set(command: &str, bootstrap: &str, topic: &str, events: usize, more: &str) -> Self {
+    pub(crate) fn set(command: &str, bootstrap: &str, topic: &str, events: usize, more: &str) -> Self {
         create(bootstrap, &[(topic, PARTITIONS)]);
         produce(bootstrap, topic, PARTITIONS, meter_events(events));
         let reference = Site::new(command, bootstrap, &format!("{topic}-reference"), topic, "stop = \"end\"");
@@ -63,55 +39,10 @@ impl Stage {
         self.events - bad_among(self.events)
     }
 
-    fn assert_same(&self) {
+    pub(crate) fn assert_same(&self) {
         assert_same(&self.disturbed, &self.reference, &self.topic, self.events);
         assert!(assert_traces_hold(&self.disturbed.place.path("traces")) > 10);
     }
-}
-
-/// Kills a pipeline `kills` times: at every place of the protocol in turn, and as often at random times. Returns how many kills
-/// hit a running process, and at how many places.
-pub fn kills(command: &str, bootstrap: &str, topic: &str, events: usize, kills: usize, seed: u64) -> (usize, usize) {
-    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
-    let mut dice = Dice(seed);
-    let (mut random, mut placed, mut next) = (0, 0, 0);
-    while random + placed < kills {
-        // Places come first, as long as there is work; random times then fill up.
-        let at_place = next < PLACES.len() * (kills / (2 * PLACES.len())).max(1);
-        if at_place {
-            let (place, most) = PLACES[next % PLACES.len()];
-            die_at(&stage.disturbed, place, 1 + dice.below(most));
-            placed += 1;
-            next += 1;
-            continue;
-        }
-        let mut child = stage.disturbed.start();
-        std::thread::sleep(Duration::from_millis(300 + dice.below(2_600)));
-        let over = child.try_wait().expect("a process of ours").is_some();
-        kill(&mut child);
-        if over {
-            break;
-        }
-        random += 1;
-    }
-    stage.disturbed.run_to_its_end();
-    stage.assert_same();
-    (random + placed, placed)
-}
-
-/// Lets a process run until it dies at a place, and makes sure that it did, with output open where that is known.
-fn die_at(site: &Site, place: &str, count: u64) {
-    let before = site.log().len();
-    let mut child = site.start_with(Some(&format!("{place}:{count}")));
-    if place.starts_with("stop.") {
-        site.wait_until_at_work(&child, PARTITIONS as usize);
-        signal(&child, "-TERM");
-    }
-    let code = site.ended(&mut child, Duration::from_secs(60));
-    let said = site.log()[before..].to_owned();
-    let hit = said.lines().find(|line| line.starts_with(&format!("failpoint {place}:{count} ")));
-    assert!(code.is_none() && hit.is_some(), "{place}:{count} was not hit (exit code {code:?}): {said}");
-    assert!(!hit.is_some_and(|line| line.ends_with("Some(false)")), "{place} was hit without open output");
 }
 
 /// A process is stopped by SIGSTOP for longer than its session lasts, a second one takes over, and the first goes on: it writes
@@ -151,6 +82,30 @@ pub fn stop_and_silence(command: &str, bootstrap: &str, topic: &str, events: usi
     let reference = Site::new(command, bootstrap, &format!("{topic}-reference"), topic, "stop = \"end\"");
     reference.run_to_its_end();
     assert_same(&site, &reference, topic, events);
+}
+
+/// The broker forgets what the group committed, while checkpoints are there: refused, with an override that begins anew. For a
+/// broker that forgets within minutes.
+pub fn expired_offsets(command: &str, bootstrap: &str, topic: &str, events: usize) {
+    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
+    let site = &stage.disturbed;
+    site.run_to_its_end();
+    stage.assert_same();
+    let (begun, group) = (Instant::now(), format!("sluicegate.{}", site.name));
+    while (0..PARTITIONS).any(|partition| committed_offset(bootstrap, &group, topic, partition).is_some()) {
+        assert!(begun.elapsed() < Duration::from_secs(300), "the broker does not forget");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let mut refused = site.start();
+    assert_eq!(site.ended(&mut refused, Duration::from_secs(60)), Some(1), "{}", site.log());
+    let log = site.log();
+    assert!(log.contains("there are checkpoints, but no committed position") && log.contains("--fresh"), "{log}");
+    // Nothing was written meanwhile.
+    stage.assert_same();
+    let anew = site.command().args(["--fresh", &site.name]).output().expect("the command starts");
+    assert!(anew.status.success(), "{}", String::from_utf8_lossy(&anew.stderr));
+    assert_eq!(site.rows_so_far(), 2 * stage.rows());
+    assert!(site.states(topic) == stage.reference.states(topic), "what was learned differs");
 }
 
 /// The broker is killed, is away for a while, and comes back: the pipeline goes on by itself. `false` where the broker is
@@ -200,50 +155,112 @@ pub fn slow_output(command: &str, broker: &mut Broker, topic: &str, events: usiz
 }
 
 /// A second process joins and leaves `times` times while events are worked on, so that partitions move at each. In the middle
-/// one process dies while it commits a partition that it gives up.
+/// one process dies while it commits a partition that it gives up, with output open.
 pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, times: usize) {
-    let stage = Stage::set(command, bootstrap, topic, events / 2, "");
-    let site = &stage.disturbed;
+    create(bootstrap, &[(topic, PARTITIONS)]);
+    let feed = Feed::new(bootstrap, topic);
+    feed.send(events / 2);
+    let site = &Site::new(command, bootstrap, &format!("{topic}-disturbed"), topic, "");
     let mut steady = site.start();
     site.wait_for_rows(100, Duration::from_secs(60));
     for time in 0..times {
-        let sent = events / 2 + time * (events / 2) / times..events / 2 + (time + 1) * (events / 2) / times;
-        let slice = || meter_events(sent.end).skip(sent.start);
         if time == times / 2 {
-            // Revoking is a stop of the shard: the one that stays dies there, and the other takes over.
             kill(&mut steady);
-            produce(bootstrap, topic, PARTITIONS, slice());
-            let before = site.log().len();
-            steady = site.start_with(Some("stop.flushed:1"));
-            site.wait_until_open(&steady, PARTITIONS as usize);
-            let mut joining = site.start();
-            // A shard that has just lost its commit to the new generation is given up as it stands, without a last flush; then
-            // the next one to join brings it about.
-            for _ in 0..TRIES {
-                if died(&mut steady, Duration::from_secs(8)) {
-                    break;
-                }
-                stop(site, &mut joining);
-                joining = site.start();
-            }
-            site.ended(&mut steady, Duration::from_secs(20));
-            assert!(site.log()[before..].contains("failpoint stop.flushed:1"), "{}", site.log());
-            std::thread::sleep(Duration::from_millis(1_000));
-            stop(site, &mut joining);
-            steady = site.start();
+            steady = feed.steadily(|| die_while_giving_up(site));
             continue;
         }
         let mut joining: Child = site.start();
-        produce(bootstrap, topic, PARTITIONS, slice());
-        site.wait_until_open(&joining, 1);
+        feed.send(events / 2 / times);
+        site.wait_until_open(&mut joining, 1);
         stop(site, &mut joining);
     }
-    site.wait_for_rows(events - bad_among(events), Duration::from_secs(180));
+    site.wait_for_rows(feed.sent() - bad_among(feed.sent()), Duration::from_secs(180));
     stop(site, &mut steady);
     let whole = Site::new(command, bootstrap, &format!("{topic}-whole"), topic, "stop = \"end\"");
     whole.run_to_its_end();
-    assert_same(site, &whole, topic, events);
+    assert_same(site, &whole, topic, feed.sent());
     assert!(assert_traces_hold(&site.place.path("traces")) > 10);
+}
+
+/// Revoking is a stop of the shard: the process that has all partitions dies there, the one that joins takes over, and another
+/// one goes on alone.
+fn die_while_giving_up(site: &Site) -> Child {
+    let before = site.log().len();
+    let mut steady = site.start_with(Some("stop.flushed:1:open"));
+    site.wait_until_open(&mut steady, PARTITIONS as usize);
+    let mut joining = site.start();
+    // A shard that has just lost its commit to the new generation is given up as it stands, without a last flush, and one that
+    // has just committed has nothing open; then the next one to join brings it about.
+    for _ in 0..TRIES {
+        if gives_up_or_dies(site, &mut steady, &mut joining) {
+            break;
+        }
+        stop(site, &mut joining);
+        joining = site.start();
+    }
+    site.ended(&mut steady, Duration::from_secs(20));
+    let said = site.log()[before..].to_owned();
+    let hit = |line: &str| line.starts_with("failpoint stop.flushed@") && line.ends_with("output_open=Some(true)");
+    assert!(said.lines().any(hit), "{said}");
+    std::thread::sleep(Duration::from_millis(1_000));
+    stop(site, &mut joining);
+    site.start()
+}
+
+/// Events that are sent bit by bit.
+struct Feed {
+    feeder: Feeder,
+    sent: AtomicUsize,
+}
+
+impl Feed {
+    /// Of a steady stream, how many are sent at once, and the time between two times: several within one commit.
+    const DROP: (usize, Duration) = (30, Duration::from_millis(50));
+
+    fn new(bootstrap: &str, topic: &str) -> Self {
+        Self { feeder: Feeder::new(bootstrap, topic, PARTITIONS), sent: AtomicUsize::new(0) }
+    }
+
+    /// How many were sent so far.
+    fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Sends the next ones.
+    fn send(&self, count: usize) {
+        let from = self.sent.fetch_add(count, Ordering::Relaxed);
+        self.feeder.send(meter_events(from + count).skip(from));
+    }
+
+    /// Sends for as long as something is done.
+    fn steadily<T>(&self, work: impl FnOnce() -> T) -> T {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    self.send(Self::DROP.0);
+                    std::thread::sleep(Self::DROP.1);
+                }
+            });
+            // Also when it fails: the thread is waited for.
+            let done = catch_unwind(AssertUnwindSafe(work));
+            over.store(true, Ordering::Relaxed);
+            self.feeder.arrived();
+            done.unwrap_or_else(|failure| resume_unwind(failure))
+        })
+    }
+}
+
+/// Waits until a process has given a partition up to one that joins, or has died. Whether it has died.
+fn gives_up_or_dies(site: &Site, steady: &mut Child, joining: &mut Child) -> bool {
+    while !site.is_open(joining, 1) {
+        if died(steady, Duration::from_millis(50)) {
+            return true;
+        }
+        assert!(joining.try_wait().expect("a process of ours").is_none(), "{}", site.log());
+    }
+    // It says so and then dies.
+    died(steady, Duration::from_secs(1))
 }
 
 /// Whether a process ends within a time.
@@ -277,20 +294,4 @@ pub fn terminations(command: &str, bootstrap: &str, topic: &str, events: usize, 
     stage.disturbed.run_to_its_end();
     stage.assert_same();
     clean
-}
-
-/// No room for checkpoints for a while: the process goes on with what it can commit, or stops; the next one, with room, goes on
-/// from there.
-pub fn full_disk(command: &str, bootstrap: &str, topic: &str, events: usize) {
-    let stage = Stage::set(command, bootstrap, topic, events, "stop = \"end\"");
-    let site = &stage.disturbed;
-    let mut child = site.start();
-    site.wait_until_at_work(&child, PARTITIONS as usize);
-    kill(&mut child);
-    // Files of up to 4 KiB: manifests and traces can be written for a while, states cannot.
-    let mut tight = limited(site, 8).stdout(Stdio::null()).stderr(site.log_file()).spawn().expect("a shell");
-    site.ended(&mut tight, Duration::from_secs(120));
-    assert!(site.log().contains("a checkpoint could not be written"), "there was room: {}", site.log());
-    site.run_to_its_end();
-    stage.assert_same();
 }

@@ -33,16 +33,41 @@ pub fn create(bootstrap: &str, topics: &[(&str, i32)]) {
 
 /// Writes records, record `n` to partition `n` modulo `partitions`, and returns when all have arrived.
 pub fn produce(bootstrap: &str, topic: &str, partitions: i32, records: impl IntoIterator<Item = (String, Vec<u8>)>) {
-    let producer: ThreadedProducer<DefaultProducerContext> =
-        client(bootstrap).set("enable.idempotence", "true").create().expect("a client");
-    for (place, (key, value)) in records.into_iter().enumerate() {
-        let partition = place as i32 % partitions;
-        let record = || BaseRecord::to(topic).partition(partition).key(key.as_bytes()).payload(value.as_slice());
-        while producer.send(record()).is_err() {
-            std::thread::sleep(Duration::from_millis(5));
+    let feeder = Feeder::new(bootstrap, topic, partitions);
+    feeder.send(records);
+    feeder.arrived();
+}
+
+/// Writes records for as long as it is there.
+pub struct Feeder {
+    producer: ThreadedProducer<DefaultProducerContext>,
+    topic: String,
+    partitions: i32,
+}
+
+impl Feeder {
+    /// One that writes to `topic`.
+    pub fn new(bootstrap: &str, topic: &str, partitions: i32) -> Self {
+        let producer = client(bootstrap).set("enable.idempotence", "true").create().expect("a client");
+        Self { producer, topic: topic.to_owned(), partitions }
+    }
+
+    /// Sends records, record `n` of these to partition `n` modulo the number of partitions.
+    pub fn send(&self, records: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        for (place, (key, value)) in records.into_iter().enumerate() {
+            let partition = place as i32 % self.partitions;
+            let record =
+                || BaseRecord::to(&self.topic).partition(partition).key(key.as_bytes()).payload(value.as_slice());
+            while self.producer.send(record()).is_err() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
     }
-    producer.flush(PATIENCE).expect("all records arrive");
+
+    /// Returns when all have arrived.
+    pub fn arrived(&self) {
+        self.producer.flush(PATIENCE).expect("all records arrive");
+    }
 }
 
 /// The committed records of a topic, by partition.
@@ -74,6 +99,18 @@ pub fn committed(bootstrap: &str, topic: &str, partitions: i32) -> BTreeMap<i32,
     }
     assert_eq!(ended, partitions, "the topic {topic} could not be read to its end");
     seen
+}
+
+/// What a group has committed in a partition; `None` where the broker knows of nothing.
+pub fn committed_offset(bootstrap: &str, group: &str, topic: &str, partition: i32) -> Option<i64> {
+    let consumer: BaseConsumer = client(bootstrap).set("group.id", group).create().expect("a client");
+    let mut wanted = TopicPartitionList::new();
+    wanted.add_partition(topic, partition);
+    let found = consumer.committed_offsets(wanted, PATIENCE).expect("an answer");
+    match found.find_partition(topic, partition).map(|found| found.offset()) {
+        Some(Offset::Offset(offset)) => Some(offset),
+        _ => None,
+    }
 }
 
 /// Writes records, each to the partition that Java's producer would choose for its key, and returns when all have arrived.

@@ -4,10 +4,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 pub mod disturb;
+pub mod full;
 pub mod kafka;
+pub mod kills;
 pub mod outcome;
 pub mod s3;
 pub mod site;
+pub mod small_disk;
 pub mod torture;
 
 use std::fs;
@@ -135,16 +138,18 @@ pub fn read_folder(folder: &Path) -> RecordBatch {
         .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
         .collect();
     files.sort();
-    let batches: Vec<RecordBatch> = files
-        .iter()
-        .flat_map(|file| {
-            let file = fs::File::open(file).expect("a file that can be opened");
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a complete Parquet file");
-            reader.build().expect("a reader").map(|batch| batch.expect("rows"))
-        })
-        .collect();
-    let schema = batches.first().expect("at least one row").schema();
+    let batches: Vec<RecordBatch> = files.iter().map(|file| read_file(file)).collect();
+    let schema = batches.first().expect("at least one file").schema();
     concat_batches(&schema, &batches).expect("files of one schema")
+}
+
+/// All rows of a complete Parquet file.
+pub fn read_file(file: &Path) -> RecordBatch {
+    let file = fs::File::open(file).expect("a file that can be opened");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("a complete Parquet file");
+    let schema = builder.schema().clone();
+    let batches: Vec<RecordBatch> = builder.build().expect("a reader").map(|batch| batch.expect("rows")).collect();
+    concat_batches(&schema, &batches).expect("batches of one schema")
 }
 
 /// The bundled pipelines.

@@ -117,11 +117,16 @@ impl Site {
         self.start_with(None)
     }
 
-    /// Starts a process that dies at a place, `name:count`.
+    /// Starts a process that dies at a place: `name[@partition]:count[:open]`.
+    ///
+    /// One that dies while it stops commits less often: else a shard has hardly ever something open when it is told to.
     pub fn start_with(&self, failpoint: Option<&str>) -> Child {
         let mut command = self.command();
         if let Some(failpoint) = failpoint {
             command.env("SLUICEGATE_FAILPOINT", failpoint);
+        }
+        if failpoint.is_some_and(|failpoint| failpoint.starts_with("stop.")) {
+            command.args(["--set", "checkpoint.commit_interval_ms=300"]);
         }
         command.stdout(Stdio::null()).stderr(self.log_file()).spawn().expect("the command starts")
     }
@@ -156,19 +161,26 @@ impl Site {
         }
     }
 
-    /// Waits until a process is at work on so many partitions: of each it has come to a barrier, for which it takes rows.
-    pub fn wait_until_at_work(&self, child: &Child, partitions: usize) {
+    /// Waits until a process is at work on so many partitions, or has ended: of each it has come to a barrier, for which it takes rows.
+    pub fn wait_until_at_work(&self, child: &mut Child, partitions: usize) {
         self.wait_for_event("\"Aligned\"", child, partitions);
     }
 
     /// Waits until a process has opened so many partitions, whether there are rows or not.
-    pub fn wait_until_open(&self, child: &Child, partitions: usize) {
+    pub fn wait_until_open(&self, child: &mut Child, partitions: usize) {
         self.wait_for_event("\"Opened\"", child, partitions);
     }
 
-    fn wait_for_event(&self, event: &str, child: &Child, partitions: usize) {
+    /// Whether a process has opened so many partitions.
+    pub fn is_open(&self, child: &Child, partitions: usize) -> bool {
+        self.partitions_with("\"Opened\"", child) >= partitions
+    }
+
+    fn wait_for_event(&self, event: &str, child: &mut Child, partitions: usize) {
         let begun = Instant::now();
-        while self.partitions_with(event, child) < partitions {
+        // One that has ended comes to nothing more; why it did is for the caller to look at.
+        while self.partitions_with(event, child) < partitions && child.try_wait().expect("a process of ours").is_none()
+        {
             assert!(begun.elapsed() < PATIENCE, "process {} is not at work: {}", child.id(), self.log());
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -1,12 +1,13 @@
 //! The lines of `cargo xtask torture`.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sluicegate_testkit::kafka::Broker;
 
-use crate::disturb::{self, PLACES};
+use crate::disturb;
+use crate::full;
 use crate::kafka::{create, produce};
+use crate::kills::{self, PLACES};
 use crate::site::{PARTITIONS, Site, meter_events, stop};
 
 /// How long it all takes.
@@ -46,17 +47,28 @@ pub fn lines() -> Vec<Line> {
         Line { name: "broker", what: "the broker is away and comes back", run: broker_away },
         Line { name: "slow-output", what: "the broker takes nothing for a while", run: slow_output },
         Line { name: "silence", what: "no event for longer than a transaction may be open", run: silence },
+        Line { name: "expiry", what: "the broker forgets what the group committed", run: expiry },
         Line { name: "terminations", what: "SIGTERM at random moments", run: terminations },
         Line { name: "full-disk", what: "no room for checkpoints, then room again", run: full_disk },
+        Line { name: "full-sink", what: "no room for the files of a Parquet sink, then room again", run: full_sink },
         Line { name: "memory", what: "a steady stream, resident memory over time", run: memory },
     ]
 }
 
 fn kills(command: &str, broker: &mut Broker, length: Length, seed: u64) -> String {
     let (times, events) = length.pick((40, 90_000), (200, 400_000));
-    let (hit, placed) = disturb::kills(command, broker.bootstrap(), "kills", events, times, seed);
-    assert!(hit >= times * 9 / 10, "only {hit} of {times} kills hit a running process");
-    format!("{hit} kills, {placed} of them at {} places; output and states equal", PLACES.len())
+    let done = kills::kills(command, broker.bootstrap(), "kills", events, times, seed);
+    assert!(done.hits >= times * 9 / 10, "only {} of {times} kills hit a running process", done.hits);
+    // A short run has each place once, in one shard or another.
+    let steps = PLACES.len() * length.pick(1, PARTITIONS as usize);
+    assert!(done.steps.len() >= steps, "only {} of {steps} pairs of place and shard were hit", done.steps.len());
+    format!(
+        "{} kills, {} of them at {} places in {PARTITIONS} shards ({} pairs); output and states equal",
+        done.hits,
+        done.at_places,
+        PLACES.len(),
+        done.steps.len()
+    )
 }
 
 fn zombie(command: &str, broker: &mut Broker, _: Length, _: u64) -> String {
@@ -97,6 +109,13 @@ fn silence(command: &str, broker: &mut Broker, _: Length, _: u64) -> String {
     "three times as long; output and states equal".to_owned()
 }
 
+/// On a broker of its own, which forgets after a minute.
+fn expiry(command: &str, _: &mut Broker, _: Length, _: u64) -> String {
+    let forgetful = Broker::start_forgetful().unwrap_or_else(|error| panic!("{error}"));
+    disturb::expired_offsets(command, forgetful.bootstrap(), "expiry", 6_000);
+    "refused with the override that works; output and states equal".to_owned()
+}
+
 fn terminations(command: &str, broker: &mut Broker, length: Length, seed: u64) -> String {
     let times = length.pick(10, 50);
     let clean = disturb::terminations(command, broker.bootstrap(), "terminations", 150_000, times, seed);
@@ -104,11 +123,18 @@ fn terminations(command: &str, broker: &mut Broker, length: Length, seed: u64) -
     format!("{clean} of {times} clean stops, the others before it listened; output and states equal")
 }
 
-/// A process that may write no file of more than a few kilobytes cannot write checkpoints, as on a full disk. It goes on with
-/// what it can commit, and the next one, with room, goes on from there.
+/// Checkpoints cannot be written: with a limit to the size of files, and on a small file system that is full. Where none can be
+/// mounted, the line falls short.
 fn full_disk(command: &str, broker: &mut Broker, _: Length, _: u64) -> String {
-    disturb::full_disk(command, broker.bootstrap(), "full-disk", 12_000);
-    "no checkpoint half-written was read; output and states equal".to_owned()
+    full::limited_checkpoints(command, broker.bootstrap(), "limited-disk", 12_000);
+    full::full_checkpoints(command, broker.bootstrap(), "full-disk", 12_000);
+    "with files limited and with a full file system: no checkpoint half-written was read; output and states equal"
+        .to_owned()
+}
+
+fn full_sink(command: &str, broker: &mut Broker, _: Length, _: u64) -> String {
+    full::full_sink(command, broker.bootstrap(), "full-sink", 12_000);
+    "stopped twice and named the file, nothing half-written was to be seen; files equal in the end".to_owned()
 }
 
 /// Feeds a pipeline at a steady rate and looks at its resident memory. The bound: in the second half of the time it is nowhere
@@ -148,17 +174,4 @@ pub(crate) fn resident_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-}
-
-/// Starts a site's command under a limit to the size of files it may write.
-pub(crate) fn limited(site: &Site, blocks: u64) -> Command {
-    let inner = site.command();
-    let mut command = Command::new("sh");
-    // The signal that comes with the limit is ignored, so that writing fails instead, as on a full disk.
-    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
-    command.arg(inner.get_program()).args(inner.get_args());
-    if let Some(folder) = inner.get_current_dir() {
-        command.current_dir(folder);
-    }
-    command
 }

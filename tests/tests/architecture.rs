@@ -171,6 +171,26 @@ fn the_core_is_built_without_a_runtime_kafka_or_libtorch() {
     assert!(ways.is_empty(), "ways to crates that must stay out of reach:\n{}", ways.join("\n"));
 }
 
+/// Everything that a crate is built from without its default features, by name.
+fn built_from_without_features(package: &str) -> BTreeSet<String> {
+    let args =
+        ["tree", "--offline", "-p", package, "--no-default-features", "-e", "normal", "--prefix", "none", "-f", "{p}"];
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let tree = Command::new(cargo).args(args).current_dir(root()).output().unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let names = String::from_utf8(tree.stdout).unwrap();
+    names.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+}
+
+#[test]
+fn files_are_read_without_what_only_kafka_needs() {
+    let crates = built_from_without_features("sluicegate-source");
+    assert!(crates.contains("sluicegate-formats"), "{crates:?}");
+    for name in ["sluicegate-kafka", "rdkafka", "arrow-avro", "ureq"] {
+        assert!(!crates.contains(name), "the source is built from {name} without the feature `kafka`");
+    }
+}
+
 #[test]
 fn unsafe_code_is_forbidden_in_every_crate_not_listed() {
     let lints = |manifest: &Path| -> toml::Table {

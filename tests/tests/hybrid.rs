@@ -92,7 +92,7 @@ fn kill_and_finish(site: &Site, seed: u64) {
     let mut dice = Dice(seed);
     for _ in 0..4 {
         let mut child = site.start();
-        site.wait_until_at_work(&child, 1);
+        site.wait_until_at_work(&mut child, 1);
         std::thread::sleep(Duration::from_millis(dice.below(400)));
         kill(&mut child);
     }

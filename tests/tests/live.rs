@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use sluicegate_testkit::kafka::Broker;
-use sluicegate_tests::disturb::{self, PLACES};
+use sluicegate_tests::disturb;
+use sluicegate_tests::kills::{PLACES, kills};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 
@@ -17,9 +18,10 @@ fn bootstrap() -> &'static str {
 
 #[test]
 fn killed_at_every_step_and_at_random_it_writes_and_learns_every_event_once() {
-    let (kills, placed) = disturb::kills(SLUICE, bootstrap(), "killed", 60_000, 25, 7);
-    assert_eq!(placed, PLACES.len());
-    assert!(kills >= 23, "only {kills} kills hit a running process");
+    let done = kills(SLUICE, bootstrap(), "killed", 60_000, 25, 7);
+    // Shards take turns; `cargo xtask torture` kills each of them at each place.
+    assert_eq!(done.steps.len(), PLACES.len());
+    assert!(done.hits >= 23, "only {} kills hit a running process", done.hits);
 }
 
 #[test]

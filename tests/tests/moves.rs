@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sluicegate_testkit::kafka::Broker;
 use sluicegate_tests::kafka::{committed, create, enlarge, produce_by_key};
@@ -52,7 +53,7 @@ fn a_topic_that_was_enlarged_goes_on_with_the_states_of_its_keys() {
     let grown = site(bootstrap, "enlarged-run", "enlarged");
     grown.run_to_its_end();
     enlarge(bootstrap, "enlarged", 2 * PARTITIONS as usize);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(1));
     produce_by_key(bootstrap, "enlarged", events(half, EVENTS));
 
     let refused = grown.command().output().unwrap();
@@ -89,7 +90,7 @@ fn keys_of_several_partitions_begin_cold_only_when_asked() {
     let grown = site(bootstrap, "odd-run", "odd");
     grown.run_to_its_end();
     enlarge(bootstrap, "odd", 4);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(1));
     let refused = grown.place.run(&["checkpoint", "reshard", "live.toml"]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("odd-0, odd-1, odd-2") && refused.stderr.contains("--cold"), "{}", refused.stderr);
@@ -129,11 +130,46 @@ fn topics_that_a_pattern_names_are_read_together() {
     }
     let site = Site::new(SLUICE, bootstrap, "sum-run", "^many-.*", "");
     let mut child = site.start();
-    site.wait_for_rows(2 * events(0, 600).count(), std::time::Duration::from_secs(60));
+    site.wait_for_rows(2 * events(0, 600).count(), Duration::from_secs(60));
     stop(&site, &mut child);
     let mut again = site.start();
-    site.wait_until_at_work(&again, 0);
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    site.wait_until_open(&mut again, 2 + PARTITIONS as usize);
     stop(&site, &mut again);
     assert_eq!(site.rows_so_far(), 2 * events(0, 600).count());
+}
+
+/// A topic that a pattern names is watched for growth as one that is named is, whether it grows while nothing runs or meanwhile.
+#[test]
+fn a_topic_of_a_pattern_that_was_enlarged_is_refused_until_its_keys_have_their_states() {
+    let broker = Broker::start().unwrap_or_else(|error| panic!("{error}"));
+    let bootstrap = broker.bootstrap();
+    create(bootstrap, &[("grow-a", PARTITIONS), ("grow-b", 2)]);
+    produce_by_key(bootstrap, "grow-a", events(0, 600));
+    produce_by_key(bootstrap, "grow-b", events(0, 600));
+    let site = Site::new(SLUICE, bootstrap, "grown-run", "^grow-.*", "");
+    let often = "\"topic.metadata.refresh.interval.ms\" = \"500\", \"heartbeat";
+    let text = pipeline(bootstrap, "grown-run", "^grow-.*", "").replace("\"heartbeat", often);
+    site.place.write("live.toml", &text);
+    let mut child = site.start();
+    site.wait_for_rows(2 * events(0, 600).count(), Duration::from_secs(60));
+    enlarge(bootstrap, "grow-b", 4);
+    assert_eq!(site.ended(&mut child, Duration::from_secs(60)), Some(1), "{}", site.log());
+    for _ in 0..2 {
+        let before = site.log().len();
+        let mut child = site.start();
+        assert_eq!(site.ended(&mut child, Duration::from_secs(60)), Some(1), "{}", site.log());
+        let said = site.log()[before..].split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("partition `grow-b-") && said.contains("sluice checkpoint reshard"), "{said}");
+    }
+    let resharded = site.place.run(&["checkpoint", "reshard", "live.toml"]);
+    assert_eq!(resharded.code, Some(0), "{}", resharded.stderr);
+    for (new, old) in [(2, 0), (3, 1)] {
+        let line = format!("grow-b-{new} begins with the state of grow-b-{old} at offset ");
+        assert!(resharded.stdout.contains(&line), "{}", resharded.stdout);
+    }
+    assert_eq!(site.place.run(&["checkpoint", "reshard", "live.toml"]).stdout, "no partition is new\n");
+    produce_by_key(bootstrap, "grow-b", events(600, 900));
+    let mut child = site.start();
+    site.wait_for_rows(2 * events(0, 600).count() + events(600, 900).count(), Duration::from_secs(60));
+    stop(&site, &mut child);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::distribution::{guard, properties};
+use crate::distribution::{FORGETFUL, guard, properties};
 use crate::process::Process;
 use crate::{BrokerError, Distribution};
 
@@ -31,6 +31,8 @@ struct Own {
     ports: (u16, u16),
     /// Where users have to say who they are.
     guarded: Option<u16>,
+    /// Further settings.
+    more: &'static str,
     process: Option<Process>,
 }
 
@@ -58,7 +60,7 @@ impl Broker {
         if let Ok(bootstrap) = std::env::var("KAFKA_BOOTSTRAP") {
             return Ok(Self { bootstrap, own: None });
         }
-        Self::start_own(None, false)
+        Self::start_own(None, false, "")
     }
 
     /// Starts a broker as [`Broker::start`] does, with a second address, [`Broker::guarded`], where users name themselves by SASL PLAIN.
@@ -68,7 +70,7 @@ impl Broker {
     /// # Errors
     /// As for [`Broker::start`].
     pub fn start_guarded() -> Result<Self, BrokerError> {
-        Self::start_own(None, true)
+        Self::start_own(None, true, "")
     }
 
     /// Starts a broker as [`Broker::start`] does, whose cluster has an identity of its own: 22 letters and digits. All others are
@@ -77,10 +79,19 @@ impl Broker {
     /// # Errors
     /// As for [`Broker::start`].
     pub fn start_as(cluster_id: &str) -> Result<Self, BrokerError> {
-        Self::start_own(Some(cluster_id), false)
+        Self::start_own(Some(cluster_id), false, "")
     }
 
-    fn start_own(cluster_id: Option<&str>, guarded: bool) -> Result<Self, BrokerError> {
+    /// Starts a broker as [`Broker::start`] does, which forgets what a group has committed a minute after its last member has left.
+    /// `KAFKA_BOOTSTRAP` is not looked at.
+    ///
+    /// # Errors
+    /// As for [`Broker::start`].
+    pub fn start_forgetful() -> Result<Self, BrokerError> {
+        Self::start_own(None, false, FORGETFUL)
+    }
+
+    fn start_own(cluster_id: Option<&str>, guarded: bool, more: &'static str) -> Result<Self, BrokerError> {
         let distribution = Distribution::find()?;
         let mut tries = 0;
         loop {
@@ -92,7 +103,7 @@ impl Broker {
             }
             let ports = (free_port()?, free_port()?);
             let guarded = if guarded { Some(free_port()?) } else { None };
-            match Self::in_folder(&distribution, Folder::Temporary(folder), ports, guarded) {
+            match Self::in_folder(&distribution, Folder::Temporary(folder), ports, guarded, more) {
                 Err(BrokerError::NotUp { .. }) if tries < TRIES => tries += 1,
                 result => return result,
             }
@@ -106,7 +117,7 @@ impl Broker {
     pub fn start_in(distribution: &Distribution, folder: &Path, port: u16) -> Result<Self, BrokerError> {
         let free = port != 0 && TcpListener::bind(("127.0.0.1", port)).is_ok();
         let port = if free { port } else { free_port()? };
-        Self::in_folder(distribution, Folder::Kept(folder.to_owned()), (port, free_port()?), None)
+        Self::in_folder(distribution, Folder::Kept(folder.to_owned()), (port, free_port()?), None, "")
     }
 
     fn in_folder(
@@ -114,13 +125,14 @@ impl Broker {
         folder: Folder,
         ports: (u16, u16),
         guarded: Option<u16>,
+        more: &'static str,
     ) -> Result<Self, BrokerError> {
         let data = folder.path().join("data");
         if !data.exists() {
             copy(&distribution.template(), &data)?;
         }
         let bootstrap = format!("127.0.0.1:{}", ports.0);
-        let mut own = Own { distribution: distribution.clone(), folder, ports, guarded, process: None };
+        let mut own = Own { distribution: distribution.clone(), folder, ports, guarded, more, process: None };
         own.up()?;
         Ok(Self { bootstrap, own: Some(own) })
     }
@@ -202,6 +214,7 @@ impl Own {
         if let Some(port) = self.guarded {
             text.push_str(&guard(port, self.ports.0, self.ports.1));
         }
+        text.push_str(self.more);
         fs::write(&settings, text).map_err(BrokerError::io("write", settings.display()))?;
         fs::write(&log, "").map_err(BrokerError::io("write", log.display()))?;
         let archive = self.distribution.class_archive();

@@ -117,6 +117,9 @@ pub(crate) fn properties(data: &Path, port: u16, controller_port: u16, makes_top
     )
 }
 
+/// Further settings of a broker that soon forgets what groups have committed: after a minute, since less cannot be said.
+pub(crate) const FORGETFUL: &str = "offsets.retention.minutes=1\noffsets.retention.check.interval.ms=1000\n";
+
 /// Further settings of a broker with an address where users have to say who they are. Of a setting that is given twice the last
 /// holds.
 pub(crate) fn guard(port: u16, open_port: u16, controller_port: u16) -> String {

@@ -46,7 +46,7 @@ pub struct CheckpointConfig {
     pub start_from: Option<StartFrom>,
 
     /// What happens when a source whose partitions divide the keys has gained partitions, so that keys come to other ones than
-    /// before: a Kafka topic that was enlarged, for example. Topics that are named by a pattern are not watched for it.
+    /// before: a Kafka topic that was enlarged, for example.
     #[serde(default)]
     pub new_partitions: NewPartitions,
 }

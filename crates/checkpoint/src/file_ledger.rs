@@ -1,7 +1,7 @@
 //! Commits kept beside the checkpoints.
 
 use serde::{Deserialize, Serialize};
-use sluicegate_core::{Commit, Ledger, LedgerError, failpoint};
+use sluicegate_core::{Commit, Ledger, LedgerError, PartitionId, failpoint};
 
 use crate::CheckpointError;
 use crate::manifest::hashed;
@@ -20,6 +20,7 @@ const TRIES_MAX: usize = 16;
 pub struct FileLedger {
     place: Place,
     folder: String,
+    partition: PartitionId,
     /// The number of the last record that is ours; `None` before the first take-over.
     last: Option<u64>,
     /// What our records are known by.
@@ -38,8 +39,8 @@ struct Record {
 }
 
 impl FileLedger {
-    pub(crate) fn new(place: Place, folder: String) -> Self {
-        Self { place, folder, last: None, writer: Uuid::new_v4().simple().to_string() }
+    pub(crate) fn new(place: Place, folder: String, partition: PartitionId) -> Self {
+        Self { place, folder, partition, last: None, writer: Uuid::new_v4().simple().to_string() }
     }
 
     /// What is committed, without taking anything over.
@@ -122,7 +123,7 @@ impl Ledger for FileLedger {
         };
         let next = last + 1;
         let fenced = || LedgerError::Fenced(format!("{} was written by somebody else", self.path(next)).into());
-        failpoint::reach("file_commit.before");
+        failpoint::reach("file_commit.before", &self.partition);
         if !self.create(next, Some(commit))? {
             return Err(fenced());
         }
@@ -131,7 +132,7 @@ impl Ledger for FileLedger {
             self.place.remove(&self.path(next)).map_err(failed)?;
             return Err(fenced());
         }
-        failpoint::reach("file_commit.after");
+        failpoint::reach("file_commit.after", &self.partition);
         self.last = Some(next);
         if let Some(old) = next.checked_sub(RETAINED) {
             // An old record that stays harms nobody.
@@ -150,7 +151,8 @@ mod tests {
     #[test]
     fn a_record_that_is_found_written_is_ours_only_if_we_wrote_it() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = || FileLedger::new(Place::open(".", folder.path()).unwrap(), "commits".to_owned());
+        let place = || Place::open(".", folder.path()).unwrap();
+        let ledger = || FileLedger::new(place(), "commits".to_owned(), PartitionId::new("p"));
         let (ours, other) = (ledger(), ledger());
         let commit = Commit { position: Offset(7), checkpoint: None, ended: false };
         assert!(ours.create(0, Some(&commit)).unwrap());

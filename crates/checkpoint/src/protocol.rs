@@ -54,7 +54,8 @@ pub enum Event {
     NothingToRestore,
     /// The source is open, nothing has been read, and reading begins here.
     Opened(Offset),
-    /// Every sink has met a barrier and holds; all that it was given before has arrived.
+    /// Every sink has met a barrier and holds; all that it was given before has arrived. Where sinks stage rows, one that asked
+    /// for states comes only when [`Protocol::may_checkpoint`] allows it, be it the last.
     Aligned {
         /// The position of the barrier.
         position: Offset,
@@ -199,7 +200,7 @@ enum Phase {
     /// The commit of a checkpoint that was written while the shard runs on.
     CommittingBehind(Commit),
     /// The same, and the sinks hold at a barrier that came meanwhile.
-    CommittingBehindHeld { commit: Commit, position: Offset, checkpoint: bool },
+    CommittingBehindHeld { commit: Commit, position: Offset, checkpoint: bool, last: Option<Last> },
     /// The checkpoint that was being written when the last barrier came.
     DrainingWrite { position: Offset, last: Last },
     /// The last checkpoint.
@@ -259,8 +260,9 @@ impl Protocol {
             // Nothing is visible yet, so nothing can be wrong; but nothing could ever be recovered either.
             (Phase::WritingFirst, Event::WriteFailed) => refuse(Refusal::LastCheckpointNotWritten),
             (Phase::CommittingFirst(commit), Event::Committed) => {
-                self.keep(commit);
-                (Phase::Running, vec![Action::Run])
+                let mut actions = self.keep(commit);
+                actions.push(Action::Run);
+                (Phase::Running, actions)
             }
             (Phase::Running, Event::Aligned { position, checkpoint, last: None }) => self.aligned(position, checkpoint),
             (Phase::Running, Event::Aligned { position, last: Some(last), .. }) => self.last_barrier(position, last),
@@ -292,12 +294,15 @@ impl Protocol {
                 (phase, Vec::new())
             }
             (Phase::CommittingBehind(commit), Event::Committed) => (Phase::Running, self.keep(commit)),
-            (Phase::CommittingBehind(commit), Event::Aligned { position, checkpoint, last: None }) => {
-                (Phase::CommittingBehindHeld { commit, position, checkpoint }, Vec::new())
+            (Phase::CommittingBehind(commit), Event::Aligned { position, checkpoint, last }) => {
+                (Phase::CommittingBehindHeld { commit, position, checkpoint, last }, Vec::new())
             }
-            (Phase::CommittingBehindHeld { commit, position, checkpoint }, Event::Committed) => {
+            (Phase::CommittingBehindHeld { commit, position, checkpoint, last }, Event::Committed) => {
                 let mut actions = self.keep(commit);
-                let (phase, more) = self.aligned(position, checkpoint);
+                let (phase, more) = match last {
+                    None => self.aligned(position, checkpoint),
+                    Some(last) => self.last_barrier(position, last),
+                };
                 actions.extend(more);
                 (phase, actions)
             }

@@ -93,7 +93,7 @@ impl ShardStore {
 
     /// The commits that are kept beside these checkpoints.
     pub fn ledger(&self) -> FileLedger {
-        FileLedger::new(self.place.clone(), format!("{}/commits", self.folder))
+        FileLedger::new(self.place.clone(), format!("{}/commits", self.folder), self.partition.clone())
     }
 
     /// Whether there is any complete checkpoint that continues another, so that something was committed before it was written.
@@ -146,7 +146,7 @@ impl ShardStore {
     ) -> Result<CheckpointRef, CheckpointError> {
         let mut files = BTreeMap::new();
         let mut wholes = Vec::new();
-        failpoint::reach("checkpoint.files.before");
+        failpoint::reach("checkpoint.files.before", &self.partition);
         for (component, state) in states {
             let file = format!("{}.state", encoded(&component));
             let path = format!("{}/{file}", self.path(name));
@@ -185,9 +185,9 @@ impl ShardStore {
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| CheckpointError::Damaged { file: path.clone(), message: error.to_string() })?;
         let reference = CheckpointRef { name: name.to_owned(), position, manifest: hashed(&text) };
-        failpoint::reach("checkpoint.manifest.before");
+        failpoint::reach("checkpoint.manifest.before", &self.partition);
         self.create(&path, text)?;
-        failpoint::reach("checkpoint.manifest.after");
+        failpoint::reach("checkpoint.manifest.after", &self.partition);
         self.wholes.extend(wholes);
         Ok(reference)
     }
@@ -338,7 +338,7 @@ impl ShardStore {
                 needed.extend(manifest.bases().map(str::to_owned));
             }
         }
-        failpoint::reach("prune.before");
+        failpoint::reach("prune.before", &self.partition);
         for name in older {
             let name = name.to_string();
             if !needed.contains(&name) && !self.wholes.values().any(|whole| whole.base.checkpoint == name) {

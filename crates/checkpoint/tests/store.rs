@@ -145,6 +145,12 @@ fn pruning_keeps_what_is_retained_and_what_it_is_a_difference_to() {
     for place in [3, 4, 5] {
         assert!(store(folder.path(), "p").read(&references[place]).is_ok());
     }
+    // Nothing is left of the others, not even a folder: there would be more of them for as long as the shard lives.
+    let shard = folder.path().join("ck/p/trades=2f0");
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut folders: Vec<String> = std::fs::read_dir(shard).unwrap().map(name).collect();
+    folders.sort();
+    assert_eq!(folders, expected);
 }
 
 #[test]

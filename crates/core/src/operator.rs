@@ -139,6 +139,12 @@ pub trait OperatorFactory: Send + Sync {
         None
     }
 
+    /// The settings under which a state of it means what it does, in a line of text: processes that hand partitions over to each
+    /// other must have them in common. `None`, unless overridden, where there are none.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
     /// Builds the instance of one shard, in its initial state.
     ///
     /// # Errors

@@ -84,6 +84,12 @@ pub trait SinkFactory: Send + Sync {
     /// When the place to write to is not to be had.
     fn open(&self, shard: &ShardContext) -> Result<Box<dyn Sink>, BoxError>;
 
+    /// Where its rows go, in a line of text: processes that share partitions out must have it in common. `None`, unless
+    /// overridden, where they may differ.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
     /// When what its sinks are given becomes visible.
     fn delivery(&self) -> Delivery {
         Delivery::AsWritten

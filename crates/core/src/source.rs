@@ -24,12 +24,21 @@ pub trait Source: Send {
     /// When the partition is unknown or cannot be opened.
     fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError>;
 
+    /// What processes that share the partitions out must have in common besides the types of their components, in a line of
+    /// text: what is read, for instance, but not how fast. `None`, unless overridden, where there is no such thing.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
     /// Joins whoever shares the partitions out, where they are shared out between processes; `None`, unless overridden,
     /// where all of them are this process's for good. Called once, before any partition is opened.
     ///
+    /// `fingerprint` is that of the pipeline: processes of which it differs must not share partitions out.
+    ///
     /// # Errors
-    /// When it cannot join.
-    fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
+    /// When it cannot join, or a process of another pipeline has.
+    fn membership(&mut self, fingerprint: &str) -> Result<Option<Box<dyn Membership>>, BoxError> {
+        let _ = fingerprint;
         Ok(None)
     }
 
@@ -49,11 +58,23 @@ pub trait Source: Send {
         None
     }
 
+    /// The partitions that keys are divided among together with `partition`, itself among them, as they are now. By default, and of
+    /// a partition that shares its keys with no other, only itself.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    fn siblings(&self, partition: &PartitionId) -> Result<Vec<PartitionId>, BoxError> {
+        Ok(vec![partition.clone()])
+    }
+
     /// To which partitions the keys that now come to `partition` came when there were only those of `before`. By default, and
     /// of a partition that shares its keys with no other, none.
-    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
+    ///
+    /// # Errors
+    /// When nobody can say.
+    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Result<Vec<PartitionId>, BoxError> {
         let _ = (partition, before);
-        Vec::new()
+        Ok(Vec::new())
     }
 
     /// Whether it has no end: events come in for as long as somebody reads. Not so unless overridden.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
+#[cfg(feature = "avro")]
 use crate::avro::{AvroConfig, AvroDecoder, AvroEncoder, AvroPlan, AvroSinkConfig};
 use crate::ipc::{IpcDecoder, IpcEncoder};
 use crate::json::JsonDecoder;
@@ -22,6 +23,7 @@ pub struct FormatConfig {
     /// The columns, for formats that need them named.
     pub schema: Option<BTreeMap<String, FieldType>>,
     /// What else Avro needs.
+    #[cfg(feature = "avro")]
     pub avro: Option<AvroConfig>,
 }
 
@@ -39,6 +41,7 @@ pub enum Format {
     Bytes,
     /// An Avro record, whose fields become the columns. Numbers, text, booleans, bytes, enumerations (as text), dates, timestamps
     /// (as UTC), and each of them or null; nothing nested. The table `avro` says by which schema.
+    #[cfg(feature = "avro")]
     Avro,
     /// An Arrow IPC stream with one row, whose columns are those that `schema` names. Others are left out; one that is missing is a
     /// missing value.
@@ -89,6 +92,16 @@ impl FieldType {
 }
 
 impl FormatConfig {
+    /// A format with the columns that it needs named, if it does.
+    pub fn new(format: Format, schema: Option<BTreeMap<String, FieldType>>) -> Self {
+        Self {
+            format,
+            schema,
+            #[cfg(feature = "avro")]
+            avro: None,
+        }
+    }
+
     /// Checks the settings, and finds what is needed to read a first payload. Files are relative to `base_dir`; `topic` is where
     /// the payloads come from, if that is one.
     ///
@@ -98,7 +111,7 @@ impl FormatConfig {
     /// use sluicegate_formats::{DecodeError, FieldType, Format, FormatConfig};
     ///
     /// let schema = BTreeMap::from([("load".to_owned(), FieldType::Float64), ("meter".to_owned(), FieldType::String)]);
-    /// let config = FormatConfig { format: Format::Json, schema: Some(schema), avro: None };
+    /// let config = FormatConfig::new(Format::Json, Some(schema));
     /// let mut decoder = config.prepare(Path::new(""), None)?.decoder();
     /// decoder.push(Some(br#"{"meter": "north", "load": 0.5, "unit": "kW"}"#))?;
     /// let Err(DecodeError::Bad(bad)) = decoder.push(Some(br#"{"meter": "north", "load": "much"}"#)) else { panic!() };
@@ -109,7 +122,9 @@ impl FormatConfig {
     ///
     /// # Errors
     /// A [`ConfigError`] for `schema` or `avro`, when it is missing, empty, wrong, or not for this format.
+    #[cfg_attr(not(feature = "avro"), expect(unused_variables, reason = "only schemas of Avro lie elsewhere"))]
     pub fn prepare(&self, base_dir: &Path, topic: Option<&str>) -> Result<Prepared, ConfigError> {
+        #[cfg(feature = "avro")]
         if self.avro.is_some() && self.format != Format::Avro {
             return Err(ConfigError::new("avro", "the records are in another format")
                 .help("leave it out, or write format = \"avro\""));
@@ -121,6 +136,7 @@ impl FormatConfig {
                 return Err(ConfigError::new("schema", "the columns of the records are not named")
                     .help("name them with their types: schema = { meter = \"string\", load = \"float64\" }"));
             }
+            #[cfg(feature = "avro")]
             (Format::Avro, Some(_)) => {
                 return Err(ConfigError::new("schema", "the columns of Avro records are those of their schema")
                     .help("leave it out, and name the schema in `avro`"));
@@ -131,6 +147,7 @@ impl FormatConfig {
             }
             (Format::Text, None) => Kind::Text,
             (Format::Bytes, None) => Kind::Bytes,
+            #[cfg(feature = "avro")]
             (Format::Avro, None) => {
                 let avro = self.avro.clone().unwrap_or_default();
                 Kind::Avro(AvroPlan::new(&avro, base_dir, topic).map_err(|error| error.within("avro"))?)
@@ -148,6 +165,7 @@ pub struct Prepared(Kind);
 enum Kind {
     Json(BTreeMap<String, FieldType>),
     ArrowIpc(BTreeMap<String, FieldType>),
+    #[cfg(feature = "avro")]
     Avro(AvroPlan),
     Text,
     Bytes,
@@ -159,6 +177,7 @@ impl Prepared {
         match &self.0 {
             Kind::Json(schema) => Box::new(JsonDecoder::new(schema)),
             Kind::ArrowIpc(schema) => Box::new(IpcDecoder::new(schema)),
+            #[cfg(feature = "avro")]
             Kind::Avro(plan) => Box::new(AvroDecoder::new(plan.clone())),
             Kind::Text => Box::new(PlainDecoder::text()),
             Kind::Bytes => Box::new(PlainDecoder::bytes()),
@@ -168,6 +187,7 @@ impl Prepared {
     /// The columns of the rows.
     pub fn columns(&self) -> SchemaRef {
         match &self.0 {
+            #[cfg(feature = "avro")]
             Kind::Avro(plan) => plan.columns(),
             _ => self.decoder().schema(),
         }
@@ -178,6 +198,7 @@ impl Prepared {
 #[derive(Debug, Clone)]
 pub enum EncoderConfig {
     /// An Avro record each.
+    #[cfg(feature = "avro")]
     Avro(AvroSinkConfig),
     /// An Arrow IPC stream each, with the schema and the row.
     ArrowIpc,
@@ -188,8 +209,10 @@ impl EncoderConfig {
     ///
     /// # Errors
     /// A [`ConfigError`] for `avro`.
+    #[cfg_attr(not(feature = "avro"), expect(unused_variables, reason = "only Avro has types of its own"))]
     pub fn check(&self, columns: &Schema, topic: Option<&str>) -> Result<(), ConfigError> {
         match self {
+            #[cfg(feature = "avro")]
             Self::Avro(config) => AvroEncoder::check(config, columns, topic).map_err(|error| error.within("avro")),
             Self::ArrowIpc => Ok(()),
         }
@@ -199,8 +222,10 @@ impl EncoderConfig {
     ///
     /// # Errors
     /// A [`ConfigError`] for `avro`, when a column cannot be written, or its schema not be registered.
+    #[cfg_attr(not(feature = "avro"), expect(unused_variables, reason = "only Avro has types of its own"))]
     pub fn encoder(&self, columns: &Schema, topic: Option<&str>) -> Result<Box<dyn Encoder>, ConfigError> {
         match self {
+            #[cfg(feature = "avro")]
             Self::Avro(config) => {
                 Ok(Box::new(AvroEncoder::new(config, columns, topic).map_err(|error| error.within("avro"))?))
             }

@@ -11,7 +11,7 @@ use sluicegate_formats::{BadRecord, DecodeError, Decoder, FieldType, Format, For
 
 fn decoder(fields: &[(&str, FieldType)]) -> Box<dyn Decoder> {
     let schema: BTreeMap<String, FieldType> = fields.iter().map(|(name, field)| ((*name).to_owned(), *field)).collect();
-    let config = FormatConfig { format: Format::Json, schema: Some(schema), avro: None };
+    let config = FormatConfig::new(Format::Json, Some(schema));
     config.prepare(Path::new(""), None).unwrap().decoder()
 }
 

@@ -40,6 +40,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("transactional.id", "it decides who may commit"),
     ("transaction.timeout.ms", "the setting `transaction_timeout_ms` is there for it"),
     ("enable.idempotence", "records would be written twice without it"),
+    ("delivery.report.only.error", "what has arrived would never be known to have"),
     ("enable.gapless.guarantee", "it is for tests of librdkafka"),
     ("test.*", "it is for tests of librdkafka"),
     ("compression.*", "the setting `compression` of the sink is there for it"),

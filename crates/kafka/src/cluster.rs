@@ -26,17 +26,26 @@ pub fn cluster_id(client: &Connection) -> Result<String, ConfigError> {
 /// A [`ConfigError`] for `bootstrap_servers` when the cluster does not answer, and for `setting` when it has no such topic or does
 /// not let this user see it.
 pub fn partitions_of(client: &Connection, topic: &str, setting: &str) -> Result<usize, ConfigError> {
+    find_partitions_of(client, topic, setting)?.ok_or_else(|| {
+        ConfigError::new(setting, format!("the cluster has no topic `{topic}`"))
+            .help("create it first, or name another")
+    })
+}
+
+/// How many partitions a topic has; `None` where there is no such topic.
+///
+/// # Errors
+/// As [`partitions_of`], but for topics that are not there.
+pub fn find_partitions_of(client: &Connection, topic: &str, setting: &str) -> Result<Option<usize>, ConfigError> {
     let probe = Probe::new(client)?;
     let metadata = probe.client().fetch_metadata(Some(topic), WAIT);
     let metadata = metadata.map_err(|error| probe.no_answer(&crate::produce::plain(&error)))?;
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-        return Err(unknown(topic, setting));
+        return Ok(None);
     };
     match found.error().map(RDKafkaErrorCode::from) {
-        None => Ok(found.partitions().len()),
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-            Err(unknown(topic, setting))
-        }
+        None => Ok(Some(found.partitions().len())),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
         Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(ConfigError::new(
             setting,
             format!("the topic `{topic}` is closed to this user: the broker refuses the authorization"),
@@ -48,8 +57,4 @@ pub fn partitions_of(client: &Connection, topic: &str, setting: &str) -> Result<
         }
         Some(code) => Err(ConfigError::new(setting, format!("the topic `{topic}` cannot be used: {code}"))),
     }
-}
-
-fn unknown(topic: &str, setting: &str) -> ConfigError {
-    ConfigError::new(setting, format!("the cluster has no topic `{topic}`")).help("create it first, or name another")
 }

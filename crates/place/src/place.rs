@@ -75,7 +75,9 @@ impl Place {
                 let failed = |message: String| PlaceError::Unusable { path: shown.clone(), message };
                 std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
                 let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.to_string()))?;
-                Self::of(Arc::new(store.with_fsync(true)), Path::default(), shown)
+                // As in a store, a folder is gone with its last file; else each removed checkpoint would leave one for good.
+                let store = store.with_fsync(true).with_automatic_cleanup(true);
+                Self::of(Arc::new(store), Path::default(), shown)
             }
             Address::S3 { bucket, key } => {
                 let shown = if key.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{key}") };

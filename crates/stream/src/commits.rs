@@ -19,8 +19,6 @@ pub(crate) struct Commits {
     /// Where partitions begin whose keys and parameters come from another pipeline, and the settings.
     pub(crate) start_from: Option<(Store, StartFrom)>,
     pub(crate) about: About,
-    /// What was committed before is left behind on purpose.
-    pub(crate) begin_anew: bool,
     /// A folder for traces of the commit protocol.
     pub(crate) trace: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! Carries out what the commit protocol decides for one shard while it runs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -8,13 +9,14 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use sluicegate_checkpoint::protocol::{Action, Event, Last, Protocol, Refusal};
 use sluicegate_checkpoint::{About, ShardStore};
-use sluicegate_core::{Barrier, Commit, Ledger, LedgerError, Offset, Purpose, States, failpoint};
+use sluicegate_core::{Barrier, Commit, LedgerError, Offset, Purpose, States, failpoint};
 use tokio::sync::mpsc;
 
 use crate::StreamError;
 use crate::gate::{Arrival, Go};
 use crate::marks::Signals;
 use crate::shard_metrics::ShardMetrics;
+use crate::shared_ledger::SharedLedger;
 use crate::sink::SinkHandle;
 use crate::trace::Trace;
 
@@ -30,9 +32,11 @@ pub(crate) enum Verdict {
 /// What a shard commits with.
 pub(crate) struct Books {
     pub(crate) protocol: Protocol,
-    pub(crate) ledger: Arc<Mutex<Box<dyn Ledger>>>,
+    pub(crate) ledger: SharedLedger,
     pub(crate) store: Option<Arc<Mutex<ShardStore>>>,
     pub(crate) about: About,
+    /// What was committed before is left behind on purpose, until something is committed.
+    pub(crate) anew: Arc<AtomicBool>,
     pub(crate) metrics: ShardMetrics,
     pub(crate) trace: Option<Trace>,
 }
@@ -80,10 +84,13 @@ impl Books {
 
     /// Commits on a thread that may block.
     pub(crate) fn commit(&self, commit: Commit) -> BoxFuture<'static, Answer> {
-        let (ledger, metrics) = (Arc::clone(&self.ledger), self.metrics.clone());
+        let (ledger, metrics, anew) = (self.ledger.clone(), self.metrics.clone(), Arc::clone(&self.anew));
         let work = move || {
             let begun = Instant::now();
-            let result = ledger.lock().unwrap_or_else(PoisonError::into_inner).commit(&commit);
+            let result = ledger.commit(&commit);
+            if result.is_ok() {
+                anew.store(false, Ordering::Release);
+            }
             metrics.committed(&commit, begun.elapsed(), &result);
             result
         };
@@ -211,7 +218,7 @@ impl<'a> Coordinator<'a> {
             self.checkpoint_met = true;
         }
         if barrier.purpose() == Purpose::Stop {
-            failpoint::reach("stop.flushed");
+            failpoint::reach("stop.flushed", self.books.metrics.partition());
         }
         let last = match barrier.purpose() {
             Purpose::Commit | Purpose::Checkpoint => None,

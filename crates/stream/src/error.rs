@@ -115,8 +115,8 @@ pub enum StreamError {
         /// Why not.
         source: Arc<CheckpointError>,
     },
-    /// The source's partitions can no longer be shared with other processes.
-    #[error("source `{source_name}` left the group that its partitions are shared in")]
+    /// The source's partitions cannot be shared with other processes, or not any longer.
+    #[error("source `{source_name}` is not in the group that its partitions are shared in")]
     Membership {
         /// The source.
         source_name: String,

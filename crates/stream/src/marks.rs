@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::task::AtomicWaker;
-use sluicegate_core::{Barrier, CheckpointId, Offset, Purpose, failpoint};
+use sluicegate_core::{Barrier, CheckpointId, Offset, PartitionId, Purpose, failpoint};
 use tokio::time::{Instant, Sleep};
 
 /// How often barriers come.
@@ -48,6 +48,7 @@ impl Signals {
 ///
 /// The clock decides where they are, which changes no result: a barrier is inert.
 pub(crate) struct Marks {
+    partition: PartitionId,
     cadence: Cadence,
     signals: Arc<Signals>,
     /// Up to here rows are replayed whose outputs are committed already.
@@ -65,9 +66,16 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Barriers for a partition that is read from `from`, where everything before `replay_until` was committed earlier.
-    pub(crate) fn new(cadence: Cadence, signals: Arc<Signals>, from: Offset, replay_until: Offset) -> Self {
+    pub(crate) fn new(
+        partition: PartitionId,
+        cadence: Cadence,
+        signals: Arc<Signals>,
+        from: Offset,
+        replay_until: Offset,
+    ) -> Self {
         let now = Instant::now();
         Self {
+            partition,
             cadence,
             signals,
             replay_until,
@@ -87,9 +95,14 @@ impl Marks {
         self.replays.then_some(self.replay_until)
     }
 
+    /// Whether a checkpoint barrier has come that is not dealt with yet, so that no other may ask for states, be it the last.
+    pub(crate) fn holds_checkpoints(&self) -> bool {
+        self.signals.checkpoints_held.load(Ordering::Acquire)
+    }
+
     /// The barrier that ends a replay.
     pub(crate) fn end_replay(&mut self) -> Barrier {
-        failpoint::reach("replay.after");
+        failpoint::reach("replay.after", &self.partition);
         self.replays = false;
         self.barrier(Purpose::Commit, self.replay_until)
     }
@@ -112,7 +125,8 @@ impl Marks {
         Barrier::new(purpose, id, position)
     }
 
-    /// The barrier that is due at `position`, if one is. The task is woken when the next one will be.
+    /// The barrier that is due at `position`, if one is. The task is woken when the next one will be, and when checkpoints are no
+    /// longer held.
     pub(crate) fn poll_due(&mut self, position: Offset, cx: &mut Context<'_>) -> Poll<Barrier> {
         if self.replays {
             return Poll::Pending;
@@ -152,7 +166,7 @@ impl Marks {
 
     fn checkpoint_due(&self, position: Offset) -> Option<Instant> {
         let every = self.cadence.checkpoint_every?;
-        if position <= self.checkpointed || self.signals.checkpoints_held.load(Ordering::Acquire) {
+        if position <= self.checkpointed || self.holds_checkpoints() {
             return None;
         }
         let enough = self.cadence.checkpoint_rows.is_some_and(|rows| self.rows_since >= rows);

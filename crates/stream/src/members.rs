@@ -28,7 +28,8 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Joins, if the source's partitions are shared out; changes come as those of `tree`.
+    /// Joins as a process of the pipeline with this fingerprint, if the source's partitions are shared out; changes come as
+    /// those of `tree`.
     ///
     /// # Errors
     /// When it cannot join, or there is no thread to be had.
@@ -36,10 +37,11 @@ impl Members {
         tree: usize,
         source_name: &str,
         source: &Arc<Mutex<Box<dyn Source>>>,
+        fingerprint: &str,
         changes: mpsc::UnboundedSender<Changed>,
     ) -> Result<Option<Self>, StreamError> {
-        let source = Arc::clone(source);
-        let ask = move || source.lock().unwrap_or_else(PoisonError::into_inner).membership();
+        let (source, fingerprint) = (Arc::clone(source), fingerprint.to_owned());
+        let ask = move || source.lock().unwrap_or_else(PoisonError::into_inner).membership(&fingerprint);
         let joined = tokio::task::spawn_blocking(ask).await.unwrap_or_else(|error| Err(error.into()));
         let failed =
             |error: BoxError| StreamError::Membership { source_name: source_name.to_owned(), source: Arc::from(error) };

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use sluicegate_core::{CheckpointRef, Commit, Delivery, LedgerError, PartitionId, ShardContext};
+use sluicegate_core::{BoxError, CheckpointRef, Commit, Delivery, LedgerError, PartitionId, ShardContext};
 
 use crate::commits::Ledgered;
 use crate::pipeline::{Tree, sinks_of};
@@ -93,9 +93,20 @@ impl Pipeline {
         };
         let Some(known) = store.known_partitions(&tree.name)? else { return Ok(Vec::new()) };
         let source = tree.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let unanswered = |partition: &PartitionId, error: BoxError| {
+            refused(partition, format!("its source cannot say which partitions there are: {}", chain(&*error)))
+        };
+        let mut all = tree.partitions.to_vec();
+        for partition in &known {
+            // Of a topic that a pattern names.
+            if !all.contains(partition) {
+                all.extend(source.siblings(partition).map_err(|error| unanswered(partition, error))?);
+            }
+        }
         let mut sown = Vec::new();
-        for partition in tree.partitions.iter().filter(|partition| !known.contains(partition)) {
-            let from = match source.origins(partition, &known).as_slice() {
+        for partition in all.iter().filter(|partition| !known.contains(partition)) {
+            let origins = source.origins(partition, &known).map_err(|error| unanswered(partition, error))?;
+            let from = match origins.as_slice() {
                 [] => continue,
                 [one] => {
                     let newest = store.shard(one).newest()?;

@@ -113,6 +113,7 @@ impl Pipeline {
             binder.bind(component)?;
         }
         binder.check_live(spec)?;
+        binder.check_shards(spec)?;
         Ok(binder.into_pipeline(spec))
     }
 
@@ -252,6 +253,29 @@ impl Binder<'_> {
         Ok(())
     }
 
+    /// What is committed goes by the name of the partition, so no two sources may have partitions of one name.
+    fn check_shards(&self, spec: &PipelineSpec) -> Result<(), PipelineError> {
+        let is_live = |tree: &Tree| tree.source.lock().unwrap_or_else(PoisonError::into_inner).is_live();
+        if spec.checkpoint.is_none() && !self.trees.iter().any(is_live) {
+            return Ok(());
+        }
+        let mut seen: BTreeMap<&PartitionId, &str> = BTreeMap::new();
+        for tree in &self.trees {
+            for partition in tree.partitions.iter() {
+                let Some(other) = seen.insert(partition, &tree.name) else { continue };
+                let Some(source) = spec.components.iter().find(|component| component.name == tree.name) else {
+                    continue;
+                };
+                let message = format!(
+                    "source `{other}` has a partition called `{partition}` too, and what is committed and learned goes by that name"
+                );
+                let help = "give one of them another name, or read them by two pipelines";
+                return Err(source.settings.locate(ConfigError::new("", message).help(help)).into());
+            }
+        }
+        Ok(())
+    }
+
     fn bind_source(&mut self, spec: &ComponentSpec) -> Result<(), PipelineError> {
         let mut source =
             self.registry.make_source(&spec.type_name, &spec.settings, &self.context.for_component(&spec.name))?;
@@ -331,7 +355,7 @@ fn check_partitions(spec: &ComponentSpec, partitions: &[PartitionId]) -> Result<
         None => Ok(()),
         Some(pair) => {
             let error = ConfigError::new("", format!("two of its partitions are called `{}`", pair[0]));
-            Err(spec.settings.locate(error.help("give each a name of its own, or read them by two sources")))
+            Err(spec.settings.locate(error.help("give each a name of its own")))
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct ReaderStream {
     marks: Option<Marks>,
     /// The partition had ended at `position` in an earlier run.
     ended_before: bool,
+    /// Nothing more is read, and whether that is because the token was cancelled.
+    closing: Option<bool>,
     cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
     ending: Arc<Ending>,
     over: bool,
@@ -132,6 +134,7 @@ impl ReaderStream {
             position: Offset(0),
             marks: None,
             ended_before: false,
+            closing: None,
             cancelled: Box::pin(cancel.cancelled_owned()),
             ending: Arc::default(),
             over: false,
@@ -250,12 +253,27 @@ impl Stream for ReaderStream {
             if this.over {
                 return Poll::Ready(None);
             }
+            // The last barrier asks for states, and so waits for the checkpoint before.
+            let may_close = !this.marks.as_ref().is_some_and(Marks::holds_checkpoints);
+            if let Some(interrupted) = this.closing.filter(|_| may_close) {
+                if let Err(error) = this.close(interrupted) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                continue;
+            }
             if let Some(marks) = &mut this.marks {
                 if marks.replays_until().is_some_and(|until| this.position >= until) {
                     return Poll::Ready(Some(Ok(Element::Barrier(marks.end_replay()))));
                 }
                 if let Poll::Ready(barrier) = marks.poll_due(this.position, cx) {
                     return Poll::Ready(Some(Ok(Element::Barrier(barrier))));
+                }
+                if this.closing.is_some() {
+                    // It may have been dealt with before there was somebody to wake.
+                    if marks.holds_checkpoints() {
+                        return Poll::Pending;
+                    }
+                    continue;
                 }
             }
             let received = if this.cancelled.poll_unpin(cx).is_ready() {
@@ -267,24 +285,19 @@ impl Stream for ReaderStream {
                 let read = ready!(this.poll_read(cx));
                 Some(read.unwrap_or_else(|| Err(StreamError::CutOff { place: this.place.clone() })))
             };
-            let closed = match received {
-                Some(Ok(Read::Opened(position))) => {
-                    this.position = position;
-                    Ok(())
-                }
+            match received {
+                Some(Ok(Read::Opened(position))) => this.position = position,
                 Some(Ok(Read::Rows(stretch))) => {
                     this.ended_before = false;
                     this.hand_over(stretch);
-                    Ok(())
                 }
-                Some(Ok(Read::End)) => this.close(false),
-                Some(Err(error)) => Err(error),
-                None => this.close(true),
-            };
-            if let Err(error) = closed {
-                this.over = true;
-                this.read.close();
-                return Poll::Ready(Some(Err(error)));
+                Some(Ok(Read::End)) => this.closing = Some(false),
+                None => this.closing = Some(true),
+                Some(Err(error)) => {
+                    this.over = true;
+                    this.read.close();
+                    return Poll::Ready(Some(Err(error)));
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From the ledger's last commit to a shard that is ready to run.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sluicegate_checkpoint::protocol::{Action, Event};
@@ -19,15 +20,15 @@ use crate::warm::Begins;
 impl Shard {
     /// Takes the shard over, puts its newest state back and opens it where that was taken.
     ///
-    /// `apart`: positions are committed apart from checkpoints. `anew`: what was committed is left behind on purpose.
+    /// `apart`: positions are committed apart from checkpoints.
     pub(crate) async fn recover(
         &self,
         books: &mut Books,
         apart: bool,
         sinks: &TaskTracker,
         signals: &Arc<Signals>,
-        anew: bool,
     ) -> Result<Recovery, StreamError> {
+        let anew = books.anew.load(Ordering::Acquire);
         let mut actions = VecDeque::from(books.on(Event::Started)?);
         let mut states: Option<States> = None;
         let mut plant: Option<Plant> = None;
@@ -101,7 +102,9 @@ impl Shard {
         let ended = committed.filter(|commit| commit.ended).map(|commit| commit.position);
         let cadence = self.commits.cadence(apart);
         let marks = |opened: Offset| {
-            Some((Marks::new(cadence, Arc::clone(signals), opened, suppress_until), ended == Some(opened)))
+            let signals = Arc::clone(signals);
+            let marks = Marks::new(self.partition.clone(), cadence, signals, opened, suppress_until);
+            Some((marks, ended == Some(opened)))
         };
         let plant = planter.plant(from, self.cancel.clone(), marks).await?;
         if let Some(from) = from {
@@ -114,7 +117,7 @@ impl Shard {
             }
             books.metrics.recovered(from, suppress_until);
             if from < suppress_until {
-                failpoint::reach("replay.before");
+                failpoint::reach("replay.before", &self.partition);
             }
         }
         Ok(plant)
@@ -124,9 +127,9 @@ impl Shard {
 /// Asks the ledger, on a thread that may block.
 async fn take_over(books: &Books, anew: bool) -> Result<Answer, StreamError> {
     type Found = Result<(Option<Commit>, Result<bool, BoxError>), LedgerError>;
-    let (ledger, store) = (Arc::clone(&books.ledger), books.store.clone());
+    let (ledger, store) = (books.ledger.clone(), books.store.clone());
     let ask = move || -> Found {
-        let committed = ledger.lock().unwrap_or_else(PoisonError::into_inner).take_over()?;
+        let committed = ledger.take_over()?;
         if anew {
             return Ok((None, Ok(false)));
         }

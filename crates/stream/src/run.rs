@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use sluicegate_core::{BoxError, Change, ComponentKind, Metrics, PartitionId};
@@ -28,7 +29,8 @@ pub struct RunOptions {
     /// Threads for operators that compute heavily. As many shards run at a time, unless a source shares its partitions out or
     /// has no end: then all of its shards do.
     pub worker_threads: NonZeroUsize,
-    /// Leaves checkpoints and committed positions of earlier runs behind and begins where the settings say.
+    /// Leaves checkpoints and committed positions of earlier runs behind and begins where the settings say. A partition that is
+    /// taken away and comes back in this run goes on.
     pub begin_anew: bool,
     /// A folder for a trace of each shard's commit protocol, one line of JSON per event.
     pub protocol_trace: Option<PathBuf>,
@@ -120,6 +122,8 @@ struct Controls {
     cancel: CancellationToken,
     stop: CancellationToken,
     revoked: bool,
+    /// It was revoked, and came back before its shard had ended.
+    again: bool,
 }
 
 /// A pipeline while it runs.
@@ -127,6 +131,7 @@ struct Run<'a> {
     trees: Vec<Tree>,
     letters: Option<Consumer>,
     commits: Commits,
+    fingerprint: String,
     options: RunOptions,
     workers: &'a Workers,
     /// Drops every shard as it stands.
@@ -136,6 +141,8 @@ struct Run<'a> {
     waiting: VecDeque<Key>,
     running: JoinSet<(Key, Option<Outcome>)>,
     controls: HashMap<Key, Controls>,
+    /// Of each shard that has begun, whether it still leaves behind what was committed before.
+    anew: HashMap<Key, Arc<AtomicBool>>,
     members: HashMap<usize, Members>,
     /// Sources whose partitions are shared out and none of which has come to its end: more may be assigned.
     endless: HashSet<usize>,
@@ -150,10 +157,12 @@ impl<'a> Run<'a> {
             about: pipeline.about(),
             store: store.zip(pipeline.checkpoint.clone()),
             start_from: pipeline.start_from().map_err(unusable)?,
-            begin_anew: options.begin_anew,
             trace: options.protocol_trace.clone(),
         };
+        let fingerprint = pipeline.fingerprint();
+        tracing::info!(pipeline = pipeline.name, fingerprint);
         Ok(Self {
+            fingerprint,
             trees: pipeline.trees,
             letters: pipeline.letters,
             commits,
@@ -164,6 +173,7 @@ impl<'a> Run<'a> {
             waiting: VecDeque::new(),
             running: JoinSet::new(),
             controls: HashMap::new(),
+            anew: HashMap::new(),
             members: HashMap::new(),
             endless: HashSet::new(),
             outcomes: Vec::new(),
@@ -174,7 +184,7 @@ impl<'a> Run<'a> {
         let (tell, mut changes) = mpsc::unbounded_channel::<Changed>();
         for tree in 0..self.trees.len() {
             let (name, source) = (&self.trees[tree].name, &self.trees[tree].source);
-            match Members::join(tree, name, source, tell.clone()).await? {
+            match Members::join(tree, name, source, &self.fingerprint, tell.clone()).await? {
                 Some(members) => {
                     self.members.insert(tree, members);
                     self.endless.insert(tree);
@@ -225,6 +235,7 @@ impl<'a> Run<'a> {
 
     fn begin(&mut self, key: Key) {
         let tree = &self.trees[key.0];
+        let anew = self.anew.entry(key.clone()).or_insert_with(|| Arc::new(self.options.begin_anew.into()));
         let (cancel, stop) = (self.options.cancel.child_token(), self.stop.child_token());
         let shard = Shard {
             source_name: tree.name.clone(),
@@ -234,12 +245,13 @@ impl<'a> Run<'a> {
             consumers: Arc::clone(&tree.consumers),
             letters: self.letters.clone(),
             commits: self.commits.clone(),
+            anew: Arc::clone(anew),
             metrics: self.options.metrics.clone(),
             roster: self.workers.roster(),
             cancel: cancel.clone(),
             stop: stop.clone(),
         };
-        self.controls.insert(key.clone(), Controls { cancel, stop, revoked: false });
+        self.controls.insert(key.clone(), Controls { cancel, stop, revoked: false, again: false });
         let failure = Arc::clone(&self.failure);
         self.running.spawn(async move { (key, shard.run(&failure).await) });
     }
@@ -247,8 +259,13 @@ impl<'a> Run<'a> {
     fn ended(&mut self, ended: Result<(Key, Option<Outcome>), JoinError>) {
         match ended {
             Ok((key, outcome)) => {
-                let revoked = self.controls.remove(&key).is_some_and(|controls| controls.revoked);
-                if revoked && let Some(members) = self.members.get(&key.0) {
+                let ended = self.controls.remove(&key);
+                let revoked = ended.as_ref().is_some_and(|controls| controls.revoked);
+                let again = ended.is_some_and(|controls| controls.again);
+                if revoked
+                    && !again
+                    && let Some(members) = self.members.get(&key.0)
+                {
                     members.released(&key.1);
                 }
                 if let Some(mut outcome) = outcome {
@@ -257,10 +274,13 @@ impl<'a> Run<'a> {
                     if !revoked && !outcome.interrupted {
                         self.endless.remove(&key.0);
                     }
-                    self.outcomes.push((key, outcome));
+                    self.outcomes.push((key.clone(), outcome));
                 }
                 if self.failure.get().is_some() {
                     self.stop.cancel();
+                }
+                if again && !self.stop.is_cancelled() && !self.options.cancel.is_cancelled() {
+                    self.begin(key);
                 }
             }
             Err(error) => {
@@ -277,8 +297,11 @@ impl<'a> Run<'a> {
                 tracing::info!(source = self.trees[tree].name, partitions = %listed(&partitions), "assigned");
                 for partition in partitions {
                     let key = (tree, partition);
-                    if !self.controls.contains_key(&key) && !self.options.cancel.is_cancelled() {
-                        self.begin(key);
+                    match self.controls.get_mut(&key) {
+                        // Two shards of one partition would be in each other's way.
+                        Some(controls) => controls.again = controls.revoked,
+                        None if self.options.cancel.is_cancelled() => {}
+                        None => self.begin(key),
                     }
                 }
             }
@@ -303,7 +326,7 @@ impl<'a> Run<'a> {
         for partition in partitions {
             match self.controls.get_mut(&(tree, partition.clone())) {
                 Some(controls) => {
-                    controls.revoked = true;
+                    (controls.revoked, controls.again) = (true, false);
                     end(controls);
                 }
                 // Its shard has ended already.

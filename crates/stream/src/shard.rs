@@ -1,12 +1,13 @@
 //! One partition's whole path through a pipeline.
 
 use std::pin::pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use sluicegate_checkpoint::protocol::{Protocol, Rules};
-use sluicegate_core::{Delivery, Ledger, LedgerError, Metrics, PartitionId, ShardContext, Source};
+use sluicegate_core::{Delivery, LedgerError, Metrics, PartitionId, ShardContext, Source};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +21,7 @@ use crate::plant::{Plant, Planter};
 use crate::reader::HowEnded;
 use crate::report::ComponentRows;
 use crate::shard_metrics::{ShardMetrics, ShardState};
+use crate::shared_ledger::SharedLedger;
 use crate::sink::{Duties, SinkWriter};
 use crate::trace::Trace;
 use crate::workers::Roster;
@@ -40,6 +42,9 @@ pub(crate) struct Shard {
     /// The sink that takes dead letters.
     pub(crate) letters: Option<Consumer>,
     pub(crate) commits: Commits,
+    /// What was committed before is left behind on purpose, until something is committed. Shared by all shards of the partition
+    /// in this run, so that one that comes back goes on.
+    pub(crate) anew: Arc<AtomicBool>,
     pub(crate) metrics: Metrics,
     pub(crate) roster: Roster,
     /// Ends the source; everything read so far is completed.
@@ -53,9 +58,6 @@ pub(crate) struct Outcome {
     pub(crate) interrupted: bool,
     pub(crate) rows: Vec<ComponentRows>,
 }
-
-/// Used on threads that may block.
-type SharedLedger = Arc<Mutex<Box<dyn Ledger>>>;
 
 /// How one attempt went.
 enum Attempt {
@@ -78,13 +80,20 @@ impl Shard {
         let state = ShardMetrics::new(&self.metrics, &self.source_name, &self.partition);
         state.state(ShardState::Starting);
         let sinks = TaskTracker::new();
-        let outcome = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            outcome = self.attempts(&sinks, &state) => Some(outcome),
+        let ledger = self.ledger(&state);
+        let outcome = match &ledger {
+            Err(error) => Some(Err(error.clone())),
+            Ok(ledger) => tokio::select! {
+                biased;
+                () = self.stop.cancelled() => None,
+                outcome = self.attempts(ledger.as_ref(), &sinks, &state) => Some(outcome),
+            },
         };
         sinks.close();
         sinks.wait().await;
+        if let Ok(Some((ledger, _))) = &ledger {
+            ledger.give_up().await;
+        }
         state.state(ShardState::Done);
         match outcome {
             None => None,
@@ -98,12 +107,16 @@ impl Shard {
     }
 
     /// Runs the shard as often as it takes until it is done.
-    async fn attempts(&self, sinks: &TaskTracker, metrics: &ShardMetrics) -> Result<Outcome, StreamError> {
-        let ledger = self.ledger(metrics)?;
+    async fn attempts(
+        &self,
+        ledger: Option<&(SharedLedger, bool)>,
+        sinks: &TaskTracker,
+        metrics: &ShardMetrics,
+    ) -> Result<Outcome, StreamError> {
         let mut fruitless = 0;
         for attempt in 0.. {
             let before = metrics.commits();
-            let result = match &ledger {
+            let result = match ledger {
                 None => self.flow(sinks).await.map(Attempt::Over),
                 Some((ledger, apart)) => self.committed_flow(sinks, ledger, *apart, attempt, metrics).await,
             };
@@ -142,7 +155,7 @@ impl Shard {
         let sinks = sinks_of(self.consumers.iter().chain(&self.letters));
         let found = Ledgered::of(&mut **source, sinks, store.as_ref(), &self.partition, |name| self.context(name));
         let found = found.map_err(|error| metrics.failed("it cannot be taken over", error))?;
-        Ok(found.map(|Ledgered { ledger, apart }| (Arc::new(Mutex::new(ledger)), apart)))
+        Ok(found.map(|Ledgered { ledger, apart }| (SharedLedger::new(ledger), apart)))
     }
 
     /// Runs without commits: once through, and done.
@@ -187,19 +200,19 @@ impl Shard {
         let trace = self.commits.trace.as_deref();
         let mut books = Books {
             protocol: Protocol::new(rules),
-            ledger: Arc::clone(ledger),
+            ledger: ledger.clone(),
             store,
             about: self.commits.about.clone(),
+            anew: Arc::clone(&self.anew),
             metrics: metrics.clone(),
             trace: trace.map(|folder| Trace::begin(folder, &self.partition, attempt, rules)),
         };
         let signals = Arc::<Signals>::default();
-        let anew = attempt == 0 && self.commits.begin_anew;
         // Nothing has been done yet that would have to be committed.
         let recovered = tokio::select! {
             biased;
             () = self.cancel.cancelled() => Recovery::Cancelled,
-            recovered = self.recover(&mut books, apart, sinks, &signals, anew) => recovered?,
+            recovered = self.recover(&mut books, apart, sinks, &signals) => recovered?,
         };
         let plant = match recovered {
             Recovery::Ready(plant) => plant,

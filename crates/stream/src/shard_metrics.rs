@@ -40,6 +40,11 @@ pub(crate) struct ShardMetrics {
 }
 
 impl ShardMetrics {
+    /// The partition of the shard.
+    pub(crate) fn partition(&self) -> &PartitionId {
+        &self.partition
+    }
+
     pub(crate) fn new(metrics: &Metrics, source: &str, partition: &PartitionId) -> Self {
         let labels = [("source", source), ("partition", partition.as_str())];
         Self {

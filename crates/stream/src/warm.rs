@@ -59,24 +59,22 @@ impl Shard {
 impl Question {
     fn answer(self) -> Result<Begins, BoxError> {
         let Some((store, own)) = &self.own else { return Ok(Begins::Cold) };
-        let known = store.known_partitions(&self.source_name)?;
-        if known.is_none() || self.anew {
-            store.note_partitions(&self.source_name, &self.siblings)?;
-        }
+        let known = match store.known_partitions(&self.source_name)? {
+            Some(known) if !self.anew => known,
+            _ => {
+                store.note_partitions(&self.source_name, &self.siblings)?;
+                self.siblings.to_vec()
+            }
+        };
         let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
         if self.anew {
             own.remove_seed()?;
-        } else {
-            if let Some(states) = own.seed()? {
-                return Ok(self.warm(
-                    states,
-                    "what it was given when the partitions were split".to_owned(),
-                    self.routed(),
-                ));
-            }
-            if let Some(known) = known.filter(|known| !known.contains(&self.partition)) {
-                self.admit(store, &known)?;
-            }
+        } else if let Some(states) = own.seed()? {
+            let from = "what it was given when the partitions were split".to_owned();
+            return Ok(self.warm(states, from, self.routed()));
+        }
+        if !known.contains(&self.partition) {
+            self.admit(store, &known)?;
         }
         let Some((donors, start)) = &self.start_from else { return Ok(Begins::Cold) };
         let (states, from) = donated(donors, start)?;
@@ -103,8 +101,12 @@ impl Question {
     }
 
     /// A partition that was not there before: do keys come to it now that came to others?
+    ///
+    /// The first of partitions that nobody knew of yet, such as those of a topic that a pattern names, is noted together with the
+    /// others, so that only one which comes later is taken for new.
     fn admit(&self, store: &Store, known: &[PartitionId]) -> Result<(), BoxError> {
-        let origins = self.source.lock().unwrap_or_else(PoisonError::into_inner).origins(&self.partition, known);
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let origins = source.origins(&self.partition, known)?;
         if !origins.is_empty() && self.new_partitions == NewPartitions::Refuse {
             let from: Vec<&str> = origins.iter().map(PartitionId::as_str).collect();
             return Err(format!(
@@ -115,8 +117,9 @@ impl Question {
         }
         if !origins.is_empty() {
             tracing::warn!(partition = %self.partition, "a new partition begins with the state of no event");
+            return Ok(store.note_partitions(&self.source_name, std::slice::from_ref(&self.partition))?);
         }
-        Ok(store.note_partitions(&self.source_name, std::slice::from_ref(&self.partition))?)
+        Ok(store.note_partitions(&self.source_name, &source.siblings(&self.partition)?)?)
     }
 }
 

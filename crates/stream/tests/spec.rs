@@ -109,6 +109,21 @@ fn a_component_needs_a_type_and_an_input() {
     assert!(refusal("name = \"p\"\nsource.s.type = \"t\"\nsink.k.type = \"t\"\n").contains("sink `k` has no `input`"));
 }
 
+/// Two shards of one name would share checkpoints, a ledger and a producer, and fence each other.
+#[test]
+fn two_sources_with_partitions_of_one_name_are_refused_where_something_is_committed() {
+    let (_, probe) = common::probe();
+    let text = "name = \"p\"\n\
+                source.a = { type = \"count\", PROBE, partitions = 1, batches = [] }\n\
+                source.b = { type = \"count\", PROBE, partitions = 2, batches = [] }\n\
+                sink.k = { type = \"keep\", input = \"a\", PROBE }\n\
+                sink.l = { type = \"keep\", input = \"b\", PROBE }\n";
+    assert!(common::bind(text, &probe).is_ok());
+    let refused = common::bind(&format!("{text}[checkpoint]\npath = \"checkpoints\"\n"), &probe).err().unwrap();
+    let refused = refused.to_string();
+    assert!(refused.starts_with("p.toml:3:8: `source.b`: source `a` has a partition called `p0` too"), "{refused}");
+}
+
 #[test]
 fn what_goes_wrong_while_binding_has_a_place() {
     let (_, probe) = common::probe();

@@ -12,8 +12,10 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::RawRecord;
+use super::badge::Badge;
 use super::context::Context;
 use super::queue::{Queue, Taken, TapEnd, TapError};
+use super::strangers;
 use crate::Connection;
 
 /// How long one call to a broker may take.
@@ -86,15 +88,21 @@ pub struct Group {
     consumer: Arc<Client>,
     commands: Sender<Command>,
     settings: Arc<GroupSettings>,
+    badge: Arc<Badge>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Group {
-    /// Makes the member and joins the group; changes come out of the receiver, or why there will be none.
+    /// Makes the member and joins the group with a badge for others to see; changes come out of the receiver, or why there will be
+    /// none.
     ///
     /// # Errors
-    /// When librdkafka refuses the properties or the topics, or there is no thread to be had.
-    pub fn join(settings: GroupSettings) -> Result<(Self, Receiver<Result<GroupChange, String>>), String> {
+    /// When a member of the group has another badge, librdkafka refuses the properties or the topics, or there is no thread to be
+    /// had.
+    pub fn join(
+        settings: GroupSettings,
+        badge: Badge,
+    ) -> Result<(Self, Receiver<Result<GroupChange, String>>), String> {
         let max_poll = settings.connection.number("max.poll.interval.ms").unwrap_or(MAX_POLL_INTERVAL_MS);
         let (tell, changes) = channel();
         let (commands, asked) = channel();
@@ -107,7 +115,9 @@ impl Group {
             waited: Mutex::default(),
         };
         let mut config = settings.connection.client_config();
+        let client_id = badge.client_id(settings.connection.properties.get("client.id").map(String::as_str));
         for (name, value) in [
+            ("client.id", client_id.as_str()),
             ("group.id", settings.group.as_str()),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
@@ -124,10 +134,16 @@ impl Group {
             config.set("fetch.queue.backoff.ms", "10");
         }
         let consumer: Client = config.create_with_context(context).map_err(|error| error.to_string())?;
+        strangers::refuse(&consumer, &settings.group, &badge)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| error.to_string())?;
-        let group =
-            Self { consumer: Arc::new(consumer), commands, settings: Arc::new(settings), thread: Arc::default() };
+        let group = Self {
+            consumer: Arc::new(consumer),
+            commands,
+            settings: Arc::new(settings),
+            badge: Arc::new(badge),
+            thread: Arc::default(),
+        };
         let consumer = Arc::clone(&group.consumer);
         let session = group.settings.connection.number("session.timeout.ms").unwrap_or(SESSION_TIMEOUT_MS);
         let thread = std::thread::Builder::new()
@@ -141,6 +157,15 @@ impl Group {
     /// Who this member is, for commits on its behalf; `None` while it is none.
     pub fn metadata(&self) -> Option<ConsumerGroupMetadata> {
         self.consumer.group_metadata()
+    }
+
+    /// Looks whether a member of the group works for another pipeline. Worth asking when the first partitions are assigned: of two
+    /// that joined at the same time, neither saw the other before.
+    ///
+    /// # Errors
+    /// When one does: both are named, with what to do.
+    pub fn refuse_strangers(&self) -> Result<(), String> {
+        strangers::refuse(&self.consumer, &self.settings.group, &self.badge)
     }
 
     /// Which offsets a partition has.

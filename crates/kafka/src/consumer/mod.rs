@@ -6,12 +6,17 @@
 //! | `context` | what happens when partitions come and go |
 //! | `group` | the thread, and what others ask of it |
 //! | `record` | a record with its own memory |
+//! | `badge` | which pipeline a member works for, as other members see it |
+//! | `strangers` | members that work for another pipeline |
 
+mod badge;
 mod context;
 mod group;
 mod queue;
 mod record;
+mod strangers;
 
+pub use badge::Badge;
 pub use group::{Group, GroupChange, GroupSettings, PartitionEnds, Tap};
 pub use queue::{TapEnd, TapError};
 pub use record::RawRecord;

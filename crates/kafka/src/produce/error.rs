@@ -71,7 +71,9 @@ impl ProduceError {
     /// Whether sending the same again fails again, until somebody changes something.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Create { .. } | Self::Refused { .. } | Self::NotTakenOver => true,
+            Self::Create { .. } | Self::NotTakenOver => true,
+            // For the state of the producer, not for the record: another producer takes the same one.
+            Self::Refused { code, .. } => !matches!(code, RDKafkaErrorCode::State | RDKafkaErrorCode::Fatal),
             Self::Void => false,
             Self::Undelivered { code, .. } | Self::Begin { code, .. } => is_permanent(*code),
         }
@@ -120,4 +122,20 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
 
 fn others(more: u64) -> String {
     if more == 0 { String::new() } else { format!(" (nor did {more} more)") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where an earlier record ran out of time, librdkafka takes no other in the transaction, before it says why.
+    #[test]
+    fn a_record_that_is_refused_for_its_own_sake_stays_so_and_for_the_producers_sake_does_not() {
+        let refused = |code| {
+            let (topic, message) = ("t".to_owned(), String::new());
+            ProduceError::Refused { topic, offset: Offset(1), size_bytes: 9, code, message }.is_permanent()
+        };
+        assert!(!refused(RDKafkaErrorCode::State) && !refused(RDKafkaErrorCode::Fatal));
+        assert!(refused(RDKafkaErrorCode::MessageSizeTooLarge) && refused(RDKafkaErrorCode::UnknownPartition));
+    }
 }

@@ -56,16 +56,16 @@ impl KafkaLedger {
         config.set("transactional.id", transactional_id);
         loop {
             let outbox = Outbox::create(&config).map_err(|error| LedgerError::Failed(error.into()))?;
-            let active = Arc::new(Active::new(outbox, self.spec.transaction_timeout));
+            let active = Arc::new(Active::new(outbox, self.spec.transaction_timeout, self.spec.partition.clone()));
             let doing = format!("take over as `{transactional_id}`");
-            failpoint::reach("init.before");
+            failpoint::reach("init.before", &self.spec.partition);
             let outcome = watched(&doing.clone(), deadline, {
                 let active = Arc::clone(&active);
                 move || insist(&doing, deadline, |limit| active.outbox().producer().init_transactions(limit))
             })?;
             match outcome {
                 Ok(()) => {
-                    failpoint::reach("init.after");
+                    failpoint::reach("init.after", &self.spec.partition);
                     return Ok(active);
                 }
                 // Somebody began at the same time; whoever begins last has it.
@@ -144,35 +144,23 @@ impl KafkaLedger {
             LedgerError::Lost(format!("the partition {} is not taken over", self.spec.partition).into())
         })?;
         let offsets = self.offsets(commit)?;
-        let timeout = self.spec.transaction_timeout;
-        // A transaction that the broker gave up for its age is refused in the same words as one that somebody else fenced.
-        let open_for = active.open_for();
-        let mend = move |error| match error {
-            (Verdict::Fenced, LedgerError::Fenced(error)) if open_for.is_some_and(|open| open >= timeout) => {
-                LedgerError::Lost(
-                    format!("the transaction was open for longer than its limit of {} s: {error}", timeout.as_secs())
-                        .into(),
-                )
-            }
-            (_, error) => error,
-        };
-        failpoint::reach_with("commit.flush.before", || active.has_sent());
+        failpoint::reach_with("commit.flush.before", &self.spec.partition, || active.has_sent());
         active.outbox().flush().map_err(|error| active.meaning(error))?;
         active.begin().map_err(|error| active.meaning(error))?;
         let group = self.membership()?;
         let partition = self.spec.partition.clone();
         watched("commit", deadline, move || {
             let producer = active.outbox().producer();
-            failpoint::reach_with("send_offsets.before", || active.has_sent());
+            failpoint::reach_with("send_offsets.before", &partition, || active.has_sent());
             insist("add the position to the transaction", deadline, |limit| {
                 producer.send_offsets_to_transaction(&offsets, &group, limit)
             })
-            .map_err(&mend)?;
-            failpoint::reach_with("send_offsets.after", || active.has_sent());
-            failpoint::reach_with("commit.before", || active.has_sent());
+            .map_err(|refused| active.judged(refused))?;
+            failpoint::reach_with("send_offsets.after", &partition, || active.has_sent());
+            failpoint::reach_with("commit.before", &partition, || active.has_sent());
             insist(&format!("commit {partition}"), deadline, |limit| producer.commit_transaction(limit))
-                .map_err(&mend)?;
-            failpoint::reach_with("commit.after", || active.has_sent());
+                .map_err(|refused| active.judged(refused))?;
+            failpoint::reach_with("commit.after", &partition, || active.has_sent());
             active.committed();
             Ok(())
         })?

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
-use sluicegate_core::{LedgerError, failpoint};
+use sluicegate_core::{LedgerError, PartitionId, failpoint};
 
+use super::verdict::Verdict;
 use crate::produce::{Outbox, ProduceError, Record, plain};
 
 /// A shard's place in the registry: empty before it is taken over.
@@ -41,6 +42,7 @@ pub(super) struct Active {
     timeout: Duration,
     /// Whether a record was sent in the open transaction.
     sent: AtomicBool,
+    partition: PartitionId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +56,8 @@ pub(super) enum Phase {
 }
 
 impl Active {
-    pub(super) fn new(outbox: Outbox, timeout: Duration) -> Self {
-        Self { outbox, phase: Mutex::new(Phase::Idle), timeout, sent: AtomicBool::new(false) }
+    pub(super) fn new(outbox: Outbox, timeout: Duration, partition: PartitionId) -> Self {
+        Self { outbox, phase: Mutex::new(Phase::Idle), timeout, sent: AtomicBool::new(false), partition }
     }
 
     /// Whether a record was sent in the open transaction.
@@ -95,13 +97,13 @@ impl Active {
             Phase::Void => return Err(ProduceError::Void),
             Phase::Idle => {}
         }
-        failpoint::reach("begin.before");
+        failpoint::reach("begin.before", &self.partition);
         self.outbox.producer().begin_transaction().map_err(|error| ProduceError::Begin {
             code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
             message: plain(&error),
         })?;
         *phase = Phase::Open(Instant::now());
-        failpoint::reach("begin.after");
+        failpoint::reach("begin.after", &self.partition);
         Ok(())
     }
 
@@ -110,6 +112,22 @@ impl Active {
         match self.phase() {
             Phase::Open(since) => Some(since.elapsed()),
             Phase::Idle | Phase::Void => None,
+        }
+    }
+
+    /// What a call means for the shard that was refused just now.
+    ///
+    /// A transaction that the broker gave up for its age is refused in the same words as one that somebody else fenced. How old
+    /// it is counts now: the call may have waited long for a broker that was away.
+    pub(super) fn judged(&self, refused: (Verdict, LedgerError)) -> LedgerError {
+        let aged = self.open_for().is_some_and(|open| open >= self.timeout);
+        match refused {
+            (Verdict::Fenced, LedgerError::Fenced(error)) if aged => {
+                let limit = self.timeout.as_secs();
+                let message = format!("the transaction was open for longer than its limit of {limit} s: {error}");
+                LedgerError::Lost(message.into())
+            }
+            (_, error) => error,
         }
     }
 
@@ -159,7 +177,7 @@ impl ShardProducer {
         active.begin()?;
         active.outbox.send(record)?;
         active.sent.store(true, Ordering::Relaxed);
-        failpoint::reach_with("send.after", || true);
+        failpoint::reach_with("send.after", &active.partition, || true);
         Ok(())
     }
 
@@ -172,9 +190,9 @@ impl ShardProducer {
         if active.phase() == Phase::Void {
             return Err(ProduceError::Void);
         }
-        failpoint::reach_with("flush.before", || active.has_sent());
+        failpoint::reach_with("flush.before", &active.partition, || active.has_sent());
         active.outbox.flush()?;
-        failpoint::reach_with("flush.after", || active.has_sent());
+        failpoint::reach_with("flush.after", &active.partition, || active.has_sent());
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use super::members::Lineup;
 use super::numbers::{self, Numbers};
 use super::operator::ForecastOperator;
 use super::plan::Plan;
+use super::settings::Settings;
 use super::vocabulary::Vocabulary;
 use crate::config::ForecastConfig;
 use crate::error::ModelError;
@@ -149,6 +150,10 @@ impl OperatorFactory for Factory {
         let shape = model.cell_shape(model.kind.network()?, self.dims().cell_inputs());
         // Where the backend fails, building the operator fails with the reason.
         crate::arithmetic::of_libtorch(shape).ok()
+    }
+
+    fn identity(&self) -> Option<String> {
+        Some(Settings::of(&self.config).line())
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {

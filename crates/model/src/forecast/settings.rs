@@ -74,6 +74,11 @@ impl Settings {
         self.update_rows
     }
 
+    /// All of them in one line.
+    pub(super) fn line(&self) -> String {
+        self.values.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join("; ")
+    }
+
     pub(super) fn snapshot(&self, to: &mut SnapshotWriter) -> Result<(), ModelError> {
         to.strings("names", self.values.iter().map(|(name, _)| *name))?;
         to.strings("values", self.values.iter().map(|(_, value)| value.as_str()))?;

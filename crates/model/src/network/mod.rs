@@ -6,7 +6,7 @@
 //! loss on the last k1 of them, so that each label is learned from once and gradients flow back through k2 steps
 //! (Williams & Peng 1990, BPTT(h; h′)). A key's first windows are shorter. Due windows are copied aside at once; they wait for
 //! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters, but
-//! where the network conditions on a key's full [`history`].
+//! where the network conditions on a key's full history (`history.rs` says how).
 
 mod history;
 mod inputs;

@@ -54,6 +54,11 @@ impl SinkFactory for KafkaFactory {
         Ok(Box::new(KafkaSink::new(self.layout.clone(), encoder, way, self.producer.message_size_max_bytes)))
     }
 
+    fn identity(&self) -> Option<String> {
+        let column = self.layout.topic_column.map(|column| self.columns.field(column).name());
+        Some(format!("topic {:?}, by column {column:?}", self.layout.topic))
+    }
+
     fn delivery(&self) -> CoreDelivery {
         match self.delivery {
             Delivery::ExactlyOnce => CoreDelivery::Transactional,

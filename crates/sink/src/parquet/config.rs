@@ -198,6 +198,7 @@ impl SinkConfig for ParquetConfig {
             layout::properties(input, codec, self.row_group_rows, mark::entry(&pipeline.name)).map_err(cannot)?;
         ArrowWriter::try_new(io::sink(), input.clone(), Some(properties.clone())).map_err(cannot)?;
         Ok(Box::new(ParquetFactory {
+            path: self.path,
             directory: Arc::new(Directory::new(folder, self.existing)),
             schema: input.clone(),
             properties,
@@ -235,6 +236,8 @@ fn try_column(field: &Field) -> Result<(), ParquetError> {
 
 /// One Parquet sink of a pipeline. All its shards write into one directory.
 struct ParquetFactory {
+    /// As the pipeline file has it.
+    path: PathBuf,
     directory: Arc<Directory>,
     schema: SchemaRef,
     properties: WriterProperties,
@@ -246,12 +249,17 @@ impl SinkFactory for ParquetFactory {
         Delivery::Staged
     }
 
+    /// The path as it is written, since machines may have the same folder in different places.
+    fn identity(&self) -> Option<String> {
+        Some(self.path.display().to_string())
+    }
+
     fn open(&self, shard: &ShardContext) -> Result<Box<dyn Sink>, BoxError> {
-        let tag = names::tag(shard.partition.as_str());
         if shard.keeps_checkpoints {
-            let directory = Arc::clone(&self.directory);
-            return Ok(Box::new(StagedSink::new(directory, tag, &self.schema, &self.properties, self.limits)));
+            let (directory, partition) = (Arc::clone(&self.directory), &shard.partition);
+            return Ok(Box::new(StagedSink::new(directory, partition, &self.schema, &self.properties, self.limits)));
         }
+        let tag = names::tag(shard.partition.as_str());
         let number = self.directory.first_number(&tag)?;
         let directory = Arc::clone(&self.directory);
         let sink = ParquetSink::begin(directory, tag, number, &self.schema, &self.properties, self.limits)?;

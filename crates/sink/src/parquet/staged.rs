@@ -18,7 +18,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use parquet::file::properties::WriterProperties;
-use sluicegate_core::{Batch, BoxError, Sink, SnapshotReader, SnapshotWriter, failpoint};
+use sluicegate_core::{Batch, BoxError, PartitionId, Sink, SnapshotReader, SnapshotWriter, failpoint};
 use sluicegate_place::PlaceError;
 
 use super::config::Existing;
@@ -33,6 +33,7 @@ use crate::SinkError;
 pub(super) struct StagedSink {
     directory: Arc<Directory>,
     tag: String,
+    partition: PartitionId,
     schema: SchemaRef,
     properties: WriterProperties,
     limits: Limits,
@@ -66,14 +67,15 @@ impl StagedSink {
     /// A sink that looks at the directory only when it is known whether it goes on from a checkpoint.
     pub(super) fn new(
         directory: Arc<Directory>,
-        tag: String,
+        partition: &PartitionId,
         schema: &SchemaRef,
         properties: &WriterProperties,
         limits: Limits,
     ) -> Self {
         Self {
             directory,
-            tag,
+            tag: names::tag(partition.as_str()),
+            partition: partition.clone(),
             schema: schema.clone(),
             properties: properties.clone(),
             limits,
@@ -253,7 +255,7 @@ impl StagedSink {
             }
         }
         for number in due {
-            failpoint::reach("reveal.before");
+            failpoint::reach("reveal.before", &self.partition);
             self.directory.reveal(&self.staged(number, "parquet"), &names::complete(&self.tag, number))?;
         }
         let unneeded: Vec<u64> = self.obsolete.drain(..self.obsolete_listed).collect();

@@ -48,7 +48,7 @@ fn directory(store: &Path, existing: Existing) -> Arc<Directory> {
 }
 
 fn open(store: &Path) -> StagedSink {
-    StagedSink::new(directory(store, Existing::Replace), names::tag("p"), &schema(), &properties(), LIMITS)
+    StagedSink::new(directory(store, Existing::Replace), &PartitionId::new("p"), &schema(), &properties(), LIMITS)
 }
 
 fn recover(store: &Path, state: &[u8]) -> StagedSink {

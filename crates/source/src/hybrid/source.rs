@@ -54,12 +54,21 @@ impl Source for HybridSource {
         lock(&self.live).routes(partition, key)
     }
 
-    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
+    fn siblings(&self, partition: &PartitionId) -> Result<Vec<PartitionId>, BoxError> {
+        lock(&self.live).siblings(partition)
+    }
+
+    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Result<Vec<PartitionId>, BoxError> {
         lock(&self.live).origins(partition, before)
     }
 
-    fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
-        lock(&self.live).membership()
+    /// Of the live side: how long the history is may change, and is found in the positions.
+    fn identity(&self) -> Option<String> {
+        lock(&self.live).identity()
+    }
+
+    fn membership(&mut self, fingerprint: &str) -> Result<Option<Box<dyn Membership>>, BoxError> {
+        lock(&self.live).membership(fingerprint)
     }
 
     fn ledger(&mut self, partition: &PartitionId) -> Result<Option<Box<dyn Ledger>>, BoxError> {

@@ -27,6 +27,8 @@ pub(super) struct KafkaReader {
     stop: Option<i64>,
     /// The end of the partition when it was opened.
     end: i64,
+    /// Where an end before `stop` was told once, and is believed when it is told again.
+    doubted: Option<i64>,
     rejected: Vec<Rejected>,
     rows: u64,
     high: Option<i64>,
@@ -40,11 +42,11 @@ impl KafkaReader {
         group: Group,
         tap: Tap,
         reading: Reading,
-        first: i64,
+        (first, next): (i64, i64),
         (stop, end): (Option<i64>, i64),
     ) -> Result<Self, BoxError> {
         let decoder = reading.columns.decoder();
-        let (next, rejected, rows, high, asked_at) = (first, Vec::new(), 0, None, None);
+        let (doubted, rejected, rows, high, asked_at) = (None, Vec::new(), 0, None, None);
         Ok(Self {
             partition,
             name,
@@ -56,6 +58,7 @@ impl KafkaReader {
             next,
             stop,
             end,
+            doubted,
             rejected,
             rows,
             high,
@@ -136,7 +139,12 @@ impl KafkaReader {
             );
             self.next = low;
         }
-        self.tap = self.group.tap(topic, number, self.next).map_err(|message| self.failed(message))?;
+        self.tap_from_next()
+    }
+
+    fn tap_from_next(&mut self) -> Result<(), SourceError> {
+        let tap = self.group.tap(&self.name.0, self.name.1, self.next);
+        self.tap = tap.map_err(|message| self.failed(message))?;
         Ok(())
     }
 
@@ -170,7 +178,12 @@ impl Reader for KafkaReader {
         if let (Some(end), Some(stop)) = (end, self.stop)
             && (end.position.is_some_and(|position| position >= stop) || end.certain && stop <= self.end)
         {
-            return Ok(None);
+            // An end may be told that was met before reading began here: a partition stands at its end until it is sought.
+            // Sought once more, one that has nothing says so again.
+            if self.doubted.replace(self.next) == Some(self.next) {
+                return Ok(None);
+            }
+            self.tap_from_next()?;
         }
         if let Some(last) = records.last() {
             self.next = last.offset.saturating_add(1);

@@ -1,13 +1,15 @@
 //! The partitions, which of them are this process's, and where their positions are committed.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use sluicegate_core::{BoxError, Change, Ledger, Membership, Offset, PartitionId, Reader, Source};
+use sluicegate_core::{BoxError, Change, ConfigError, Ledger, Membership, Offset, PartitionId, Reader, Roles, Source};
 use sluicegate_kafka::{
-    Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions, partition_of,
+    Badge, Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions, find_partitions_of,
+    partition_of,
 };
 
 use super::columns::Columns;
@@ -36,8 +38,10 @@ pub(super) struct KafkaSource {
     settings: GroupSettings,
     reading: Reading,
     pipeline: String,
-    /// Those there were when the source was connected.
+    /// Those of topics that are named, as they were when the source was connected.
     partitions: Vec<(String, i32)>,
+    /// How many each topic has, as far as it was asked, those of patterns among them.
+    counts: Mutex<BTreeMap<String, usize>>,
     partitioner: Partitioner,
     transactions: Arc<Transactions>,
     /// Of a transaction, and of waiting for a broker.
@@ -54,12 +58,33 @@ impl KafkaSource {
         transactions: Arc<Transactions>,
         times: (Duration, Duration),
     ) -> Self {
-        Self { settings, reading, pipeline, partitions, partitioner, transactions, times, group: None }
+        let counts = partitions.iter().fold(BTreeMap::new(), |mut counts, (topic, _)| {
+            *counts.entry(topic.clone()).or_default() += 1;
+            counts
+        });
+        let (counts, group) = (Mutex::new(counts), None);
+        Self { settings, reading, pipeline, partitions, counts, partitioner, transactions, times, group }
     }
 
-    /// How many partitions a topic has.
-    fn count_of(&self, topic: &str) -> usize {
-        self.partitions.iter().filter(|(of, _)| of == topic).count()
+    /// How many partitions a topic has that has one of this number: as it is known, or else as the cluster says.
+    fn known_count(&self, topic: &str, number: i32) -> Result<usize, SourceError> {
+        let known = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        match known {
+            Some(count) if usize::try_from(number).is_ok_and(|number| number < count) => Ok(count),
+            _ => self.count(topic, number),
+        }
+    }
+
+    /// How many partitions a topic has now that has, or had, one of this number; 0 where it is not there any more.
+    fn count(&self, topic: &str, number: i32) -> Result<usize, SourceError> {
+        let failed = |error: ConfigError| SourceError::Kafka { topic: topic.to_owned(), message: error.to_string() };
+        let Some(found) = find_partitions_of(&self.settings.connection, topic, "topics").map_err(failed)? else {
+            return Ok(0);
+        };
+        // A broker that has not heard of the newest one yet.
+        let count = found.max(usize::try_from(number).map_or(0, |number| number + 1));
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), count);
+        Ok(count)
     }
 
     fn group(&self) -> Result<&Group, SourceError> {
@@ -100,26 +125,43 @@ impl Source for KafkaSource {
 
     fn routes(&self, partition: &PartitionId, key: Option<&str>) -> Option<bool> {
         let (topic, number) = parse(partition).ok()?;
-        let count = u32::try_from(self.count_of(&topic)).ok()?;
+        let count = u32::try_from(self.known_count(&topic, number).ok()?).ok()?;
         let goes_to = partition_of(self.partitioner, key.map(str::as_bytes), count)?;
         Some(i64::from(goes_to) == i64::from(number))
     }
 
-    /// Of topics that a pattern names it is not known how many partitions they have; nothing is said of those.
-    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Vec<PartitionId> {
-        let Ok((topic, number)) = parse(partition) else { return Vec::new() };
-        let of_topic = |other: &PartitionId| parse(other).ok().filter(|(name, _)| *name == topic);
-        let before: Vec<i32> = before.iter().filter_map(of_topic).map(|(_, number)| number).collect();
-        let came = came_from(number, self.count_of(&topic), &before);
-        came.into_iter().map(|number| id(&(topic.clone(), number))).collect()
+    fn siblings(&self, partition: &PartitionId) -> Result<Vec<PartitionId>, BoxError> {
+        let (topic, number) = parse(partition)?;
+        let count = i32::try_from(self.count(&topic, number)?)?;
+        Ok((0..count).map(|number| id(&(topic.clone(), number))).collect())
     }
 
-    fn membership(&mut self) -> Result<Option<Box<dyn Membership>>, BoxError> {
+    fn origins(&self, partition: &PartitionId, before: &[PartitionId]) -> Result<Vec<PartitionId>, BoxError> {
+        let (topic, number) = parse(partition)?;
+        let of_topic = |other: &PartitionId| parse(other).ok().filter(|(name, _)| *name == topic);
+        let before: Vec<i32> = before.iter().filter_map(of_topic).map(|(_, number)| number).collect();
+        if before.is_empty() || before.contains(&number) {
+            return Ok(Vec::new());
+        }
+        let came = came_from(number, self.count(&topic, number)?, &before);
+        Ok(came.into_iter().map(|number| id(&(topic.clone(), number))).collect())
+    }
+
+    /// Topics, and what divides the rows among models.
+    fn identity(&self) -> Option<String> {
+        let mut topics = self.settings.topics.clone();
+        topics.sort();
+        let key = Roles::of(&self.schema()).key;
+        Some(format!("topics {topics:?}, key {key:?}"))
+    }
+
+    fn membership(&mut self, fingerprint: &str) -> Result<Option<Box<dyn Membership>>, BoxError> {
         let topic = self.settings.topics.join(", ");
         let failed = |message| SourceError::Kafka { topic, message };
-        let (group, changes) = Group::join(self.settings.clone()).map_err(failed)?;
+        let badge = Badge { pipeline: self.pipeline.clone(), fingerprint: fingerprint.to_owned() };
+        let (group, changes) = Group::join(self.settings.clone(), badge).map_err(failed)?;
         self.group = Some(group.clone());
-        Ok(Some(Box::new(Members { group, changes })))
+        Ok(Some(Box::new(Members { group, changes, any: false })))
     }
 
     fn ledger(&mut self, partition: &PartitionId) -> Result<Option<Box<dyn Ledger>>, BoxError> {
@@ -179,7 +221,8 @@ impl Source for KafkaSource {
             group,
             tap,
             self.reading.clone(),
-            first,
+            // What is skipped counts as read: whoever goes on from a position gets everything from there on that is left.
+            (from.map_or(first, |from| from.0), first),
             (stop, ends.high),
         )?))
     }
@@ -202,13 +245,20 @@ fn came_from(number: i32, count: usize, before: &[i32]) -> Vec<i32> {
 struct Members {
     group: Group,
     changes: Receiver<Result<GroupChange, String>>,
+    /// Whether any partition was ever assigned.
+    any: bool,
 }
 
 impl Membership for Members {
     fn next(&mut self, wait: Duration) -> Result<Option<Change>, BoxError> {
         let ids = |names: Vec<(String, i32)>| names.iter().map(id).collect();
         match self.changes.recv_timeout(wait) {
-            Ok(Ok(GroupChange::Assigned(names))) => Ok(Some(Change::Assigned(ids(names)))),
+            Ok(Ok(GroupChange::Assigned(names))) => {
+                if !std::mem::replace(&mut self.any, true) {
+                    self.group.refuse_strangers()?;
+                }
+                Ok(Some(Change::Assigned(ids(names))))
+            }
             Ok(Ok(GroupChange::Revoked(names))) => Ok(Some(Change::Revoked(ids(names)))),
             Ok(Ok(GroupChange::Lost(names))) => Ok(Some(Change::Lost(ids(names)))),
             Ok(Err(why)) => Err(why.into()),
@@ -238,7 +288,6 @@ mod tests {
         assert_eq!(came_from(3, 4, &[0, 1, 2]), [0, 1, 2]);
         assert_eq!(came_from(1, 6, &[0, 1, 2]), [0i32; 0], "it was there before");
         assert_eq!(came_from(1, 2, &[]), [0i32; 0], "nothing was there before");
-        // A topic that a pattern names: its partitions begin one after the other, and none is new.
-        assert_eq!(came_from(1, 0, &[0]), [0i32; 0]);
+        assert_eq!(came_from(1, 0, &[0]), [0i32; 0], "the topic is gone");
     }
 }

@@ -83,7 +83,7 @@ impl Shape {
             return Err(ConfigError::new("schema", "no column is declared")
                 .help("declare those to read, with their types: schema = { ts = \"timestamp\", load = \"float64\" }"));
         }
-        let format = FormatConfig { format: Format::Json, schema: Some(declared.clone()), avro: None };
+        let format = FormatConfig::new(Format::Json, Some(declared.clone()));
         let schema = format.prepare(Path::new(""), None)?.columns();
         let roles = check_roles(&schema, time, key)?;
         let schema = roles.mark(&schema);
@@ -107,7 +107,7 @@ impl Shape {
         let header = |message: String| SourceError::Header { path: path.clone(), message };
         match &self.syntax {
             Syntax::Jsonl => {
-                let format = FormatConfig { format: Format::Json, schema: Some(self.declared.clone()), avro: None };
+                let format = FormatConfig::new(Format::Json, Some(self.declared.clone()));
                 let format = format.prepare(Path::new(""), None).map_err(|error| header(error.to_string()))?;
                 Ok(Some((records, format.decoder())))
             }

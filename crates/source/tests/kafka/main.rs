@@ -45,7 +45,7 @@ impl Joined {
     /// With further properties of librdkafka.
     fn with(settings: &str, properties: &str) -> Self {
         let mut source = connect(settings, properties);
-        let members = source.membership().unwrap().unwrap();
+        let members = source.membership("").unwrap().unwrap();
         Self { source, members, assigned: Vec::new() }
     }
 

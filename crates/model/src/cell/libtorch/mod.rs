@@ -4,7 +4,7 @@
 //! [`Batching`] names three that do, and [`TorchCell::new`] picks the first that holds, bit by bit, on the machine at hand for
 //! the shape in use. Window batches need neither: what they consist of is a function of the log.
 //!
-//! What the cells compute: [`fused`] by libtorch's own kernels, [`reset_before`] and [`feed_forward`] from their equations.
+//! What the cells compute: `fused.rs` by libtorch's own kernels, `reset_before.rs` and `feed_forward.rs` from their equations.
 
 mod batch_invariance;
 mod feed_forward;
