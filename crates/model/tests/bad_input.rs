@@ -273,7 +273,7 @@ fn parameters_stay_finite_through_a_thousand_adversarial_streams() {
         let mut random = Random(stream);
         let mut config = config();
         config.model.hidden = 2;
-        random.pick(&common::networks()).apply(&mut config, 4);
+        random.pick(&common::network::networks()).apply(&mut config, 4);
         config.model.head = random.pick(&[HeadKind::StudentT, HeadKind::Gaussian, HeadKind::Quantiles]);
         config.model.bptt.every = random.pick(&[1, 2]);
         config.model.optimizer = OptimizerConfig {

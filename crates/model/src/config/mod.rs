@@ -16,13 +16,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
-use crate::cell::{GruVariant, NetworkKind, RecurrentKind};
+use crate::cell::NetworkKind;
 use crate::control::{AutoregressionConfig, EwmaConfig, GarchConfig, PersistenceConfig, SeasonalConfig};
 use crate::family::ModelKind;
 use crate::feature::{FeatureConfig, TransformConfig};
 use crate::forecast::Column;
-use crate::head::HeadKind;
-use crate::optimizer::OptimizerConfig;
 
 /// Farther horizons would make per-key memory large.
 const HORIZON_MAX: usize = 1000;

@@ -1,6 +1,6 @@
 //! Finding columns by name, and taking them as the type that is wanted.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
 use sluicegate_core::ConfigError;
