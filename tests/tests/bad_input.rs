@@ -48,7 +48,7 @@ fn a_wrong_pipeline_is_refused_with_its_line_and_what_to_do() {
     /// What is replaced, by what, and what the message must hold.
     type Case = (&'static str, &'static str, &'static [&'static str]);
     const CASES: &[Case] = &[
-        ("hidden = 4", "hiden = 4", &["meters.toml:10:11", "hiden", "did you mean `hidden`?"]),
+        ("hidden = 4", "hiden = 4", &["meters.toml:11:11", "hiden", "did you mean `hidden`?"]),
         (
             "[source.readings]\ntype = \"parquet\"",
             "[source.readings]\ntype = \"parket\"",
@@ -57,7 +57,7 @@ fn a_wrong_pipeline_is_refused_with_its_line_and_what_to_do() {
         ("input = \"readings\"", "input = \"reading\"", &["meters.toml:8", "did you mean `readings`?"]),
         ("input = \"readings\"", "input = \"forecast\"", &["meters.toml:8", "forecast"]),
         ("[sink.files]", "[sink.forecast]", &["meters.toml", "forecast"]),
-        ("path = \"out\"\n", "path = \"out\"\n[sink.files]\n", &["meters.toml:15"]),
+        ("path = \"out\"\n", "path = \"out\"\n[sink.files]\n", &["meters.toml:16"]),
         (
             "targets = [\"load\"]",
             "targets = [\"lode\"]",
@@ -69,16 +69,16 @@ fn a_wrong_pipeline_is_refused_with_its_line_and_what_to_do() {
         ("path = \"events.parquet\"", "path = \"event.parquet\"", &["meters.toml:4", "event.parquet"]),
         ("path = \"events.parquet\"", "path = \"*.parket\"", &["meters.toml:4", "*.parket"]),
         ("path = \"events.parquet\"", "path = \"meters.toml\"", &["meters.toml:4", "not a Parquet file"]),
-        ("window = 4", "window = 0", &["meters.toml:10", "bptt.window"]),
-        ("every = 1, window = 4", "every = 8, window = 4", &["meters.toml:10", "multiple of bptt.every", "window = 8"]),
-        ("every = 1, window = 4", "every = 0, window = 4", &["meters.toml:10", "bptt.every"]),
-        ("hidden = 4,", "hidden = 4, lags = 3,", &["meters.toml:10", "model.lags", "set kind = \"mlp\""]),
-        ("hidden = 4,", "kind = \"full-history\",", &["meters.toml:10", "bptt.window", "history_max"]),
-        ("hidden = 4", "hidden = \"many\"", &["meters.toml:10", "string"]),
-        ("hidden = 4", "kind = \"lstn\"", &["meters.toml:10", "lstn", "lstm"]),
+        ("window = 4", "window = 0", &["meters.toml:11", "bptt.window"]),
+        ("every = 1, window = 4", "every = 8, window = 4", &["meters.toml:11", "multiple of bptt.every", "window = 8"]),
+        ("every = 1, window = 4", "every = 0, window = 4", &["meters.toml:11", "bptt.every"]),
+        ("hidden = 4,", "hidden = 4, lags = 3,", &["meters.toml:11", "model.lags", "set kind = \"mlp\""]),
+        ("hidden = 4,", "kind = \"full-history\",", &["meters.toml:11", "bptt.window", "history_max"]),
+        ("hidden = 4", "hidden = \"many\"", &["meters.toml:11", "string"]),
+        ("hidden = 4", "kind = \"lstn\"", &["meters.toml:11", "lstn", "lstm"]),
         ("name = \"meters\"", "nam = \"meters\"", &["meters.toml", "name"]),
         ("name = \"meters\"", "name = ", &["meters.toml:1"]),
-        ("path = \"out\"", "path = \"${SURELY_NOT_SET}\"", &["meters.toml:14", "SURELY_NOT_SET", "not set"]),
+        ("path = \"out\"", "path = \"${SURELY_NOT_SET}\"", &["meters.toml:15", "SURELY_NOT_SET", "not set"]),
     ];
     for (from, to, expected) in CASES {
         assert!(PIPELINE.contains(from), "{from}");
@@ -114,7 +114,7 @@ fn an_operator_called_like_one_of_its_controls_is_refused() {
         let ended = place.run(&[command, "meters.toml"]);
         assert_eq!(ended.code, Some(2), "{command}: {}", ended.stderr);
         assert_reads_well(&ended, command);
-        for part in ["meters.toml:6", "operator is called `ar`", "control `ar`", "help: "] {
+        for part in ["meters.toml:6", "operator is called `ar`", "a model beside it", "help: "] {
             assert!(ended.stderr.contains(part), "{command}: `{part}` is not in {}", ended.stderr);
         }
     }

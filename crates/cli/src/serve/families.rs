@@ -75,6 +75,11 @@ pub(super) const FAMILIES: &[Family] = &[
     counter("forecast_updates_skipped", "Updates left out because a gradient was no finite number."),
     counter("forecast_windows", "Training windows learned from."),
     counter("forecast_windows_dropped", "Training windows left out because a loss or gradient was no finite number."),
+    counter(
+        "forecast_steps_recomputed",
+        "Earlier events that were worked on again, with `model.kind = \"full-history\"`: up to `history_max` for every \
+         event, so this is what it costs.",
+    ),
     counter("forecast_states_reset", "Times that a key's state was begun anew because it was no finite number."),
     counter("forecast_rollbacks", "Times that parameters were put back because updates kept failing."),
     counter("forecast_keys", "Keys seen; one that comes back after it was forgotten counts again."),

@@ -38,7 +38,7 @@ impl OperatorConfig for ForecastConfig {
         self.validate()?;
         if let Some(name) = Lineup::of(&self).names().find(|name| *name == pipeline.component) {
             let message =
-                format!("the operator is called `{name}` like a model beside it, and rows say by name who forecast");
+                format!("the operator is called `{name}`, and so is a model beside it; rows say by name who forecast");
             return Err(ConfigError::new("controls", message).help("give the operator another name"));
         }
         if let Some(initial) = &self.model.initial {
