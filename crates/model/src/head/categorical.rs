@@ -1,9 +1,12 @@
 //! Softmax over the classes of a target.
 
-use super::{Head, Standing};
+use super::{Head, RAW_SPAN, Standing};
 use crate::parameters::ParameterSpec;
 
 /// Probabilities p = softmax(raw) of the classes of each output (Bridle 1990). NLL of class c: −ln p_c, with ∂/∂raw_j = p_j − 1[j = c].
+///
+/// In forecasts no class is held less probable than e⁻³⁰ times the most probable one, so that no single event costs more than
+/// some 43 bits; the gradient knows no such bound and passes through.
 ///
 /// A row's raw numbers are one block per output, as long as its target has classes.
 #[derive(Debug)]
@@ -46,7 +49,8 @@ impl Head<f32> for CategoricalHead {
             (raw, out) = (raw_after, out_after);
             let (largest, sum) = shifted(raw_here);
             if sum.is_finite() {
-                out_here.iter_mut().zip(raw_here).for_each(|(p, raw)| *p = (raw - largest).exp() / sum);
+                let p = |raw: &f32| (raw - largest).max(-RAW_SPAN).exp() / sum;
+                out_here.iter_mut().zip(raw_here).for_each(|(out, raw)| *out = p(raw));
             }
         }
     }
@@ -92,6 +96,13 @@ mod tests {
         assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{p:?}");
         let loss = head.loss(&[], &raw, &[2.0], &mut [0.0; 3], &mut []);
         assert!((loss + f64::from(p[2]).ln()).abs() < 1e-5, "{loss}");
+    }
+
+    #[test]
+    fn no_class_is_held_impossible() {
+        let mut p = [f32::NAN; 2];
+        CategoricalHead::new(vec![2]).forecast(&[500.0, -500.0], Standing::default(), &mut p);
+        assert!(p[1] > 5e-14 && (p[0] + p[1] - 1.0).abs() < 1e-6, "{p:?}");
     }
 
     #[test]

@@ -29,6 +29,9 @@ use crate::wave::Dims;
 /// The natural logarithm of the scale is held in this range, in units of the running scale of the target.
 pub const LOG_SCALE: std::ops::RangeInclusive<f32> = -6.0..=5.0;
 
+/// Logarithms of probabilities of classes are at most so far apart in forecasts.
+const RAW_SPAN: f32 = 30.0;
+
 /// Where the numbers stand that are forecast of one event: what takes a forecast from scaled units to a target's own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Standing<'a> {

@@ -91,9 +91,7 @@ impl Classes {
             ln_probabilities: Vec::new(),
         }
     }
-}
 
-impl Classes {
     /// Looks for drift in how the product's forecasts of an event did; the weights of what has drifted go back to even.
     fn watch(&mut self, at: At) {
         let Some(drift) = &mut self.drift else { return };
