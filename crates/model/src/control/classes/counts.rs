@@ -11,7 +11,11 @@ use crate::wave::{Dims, MISSING, Wave};
 
 /// P(class | the last `order` classes), by counts with back-off to shorter contexts: a Markov chain of that order.
 ///
-/// A forecast h events ahead is counted directly: what was there h events after such a context. See [`Tables`] for the rule.
+/// The probability of class c after context s is interpolated absolute discounting (Ney, Essen & Kneser 1994; Chen & Goodman 1999):
+/// max(n(s, c) − d, 0)/n(s) + d·t(s)/n(s) · P(c | s without its oldest class), where n counts, t is the number of different classes
+/// that followed s, and d = 0.75; below the empty context all classes are equally likely. A forecast h events ahead is counted
+/// directly: what was there h events after such a context. Counts are of at most 262,144 contexts; when there are as many, no new
+/// ones are begun.
 pub struct Counts {
     dims: Dims,
     order: usize,

@@ -34,11 +34,7 @@ impl Followers {
     }
 }
 
-/// Counts of what followed the contexts of length 0 to `order`.
-///
-/// The probability of class c after context s is interpolated absolute discounting (Ney, Essen & Kneser 1994; Chen & Goodman
-/// 1999): max(n(s, c) − d, 0)/n(s) + d·t(s)/n(s) · P(c | s without its oldest class), where n counts, t is the number of
-/// different classes that followed s, and d = 0.75. Below the empty context all classes are equally likely.
+/// Counts of what followed contexts of every length; the rule is that of [`Counts`](super::Counts).
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
     classes: usize,
