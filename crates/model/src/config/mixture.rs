@@ -77,7 +77,7 @@ impl JsonSchema for MixtureSetting {
 
 /// A mixture of models by fixed share on log loss, per key, target and horizon: hardly ever worse than its best member.
 ///
-/// Its members are a copy of the network for each rate (or the model as it is, where it is no network), all controls, and where
+/// Its members are a copy of the network for each rate, each with starting parameters of its own (or the model as it is, where it is no network), all controls, and where
 /// asked for the networks once more with their locations put to the last value. A member that n labels were forecast by has a
 /// mean negative log-likelihood at most ln(E)/n + ((n − 1)/n)·(−ln(1 − share)) below the mixture's, E being the number of
 /// members. At horizon h a label moves the weights h events after they were used: that bound then holds for each of the h

@@ -23,6 +23,9 @@ use crate::head::HeadKind;
 use crate::predictor::Predictor;
 use crate::wave::Dims;
 
+/// From the seed of a copy of the network to that of the next: farther than a user counts.
+const SEED_STEP: u64 = 1 << 32;
+
 /// How a model of some kind is built.
 type Build<F> = fn(ModelKind, &ForecastConfig, &Dims, &Path) -> Result<Box<dyn Predictor<F>>, ModelError>;
 
@@ -95,15 +98,17 @@ impl Factory {
     /// The models in their initial state, in the order of the lineup.
     fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
-        let build = |(kind, rate): &(ModelKind, Option<f64>)| match rate {
+        let build = |(place, (kind, rate)): (usize, &(ModelKind, Option<f64>))| match rate {
             Some(rate) => {
                 let mut member = config.clone();
                 member.model.optimizer.rate = *rate;
+                // Copies that start alike err alike, and a mixture gains by what its members do not share.
+                member.model.seed = config.model.seed.wrapping_add(place as u64 * SEED_STEP);
                 build(*kind, &member, &dims, &self.base_dir)
             }
             None => build(*kind, config, &dims, &self.base_dir),
         };
-        lineup.models.iter().map(build).collect()
+        lineup.models.iter().enumerate().map(build).collect()
     }
 
     /// The layout, with the product called `product`.
