@@ -13,7 +13,7 @@ const LAG_MAX: usize = 1000;
 const LAGS_MAX: usize = 64;
 
 /// What the network sees beside the targets' own past.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeatureConfig {
     /// Cycles of the next event's time.
@@ -33,12 +33,33 @@ pub struct FeatureConfig {
     pub scale_ratio: bool,
     /// Adds, per target and input column, a 1 where the value is missing.
     pub missing_indicator: bool,
+    /// Weight of a new value in the mean and deviation by which levels are seen: they look back over some 1/this events.
+    pub level_alpha: f64,
+    /// Weight of a new difference in the scale that networks and `ar` forecast in. Streams whose calm and wild times alternate
+    /// quickly want a larger one.
+    pub scale_alpha: f64,
+}
+
+impl Default for FeatureConfig {
+    fn default() -> Self {
+        Self {
+            calendar: Vec::new(),
+            inputs: Vec::new(),
+            categories: Vec::new(),
+            lags: Vec::new(),
+            elapsed: false,
+            scale_ratio: false,
+            missing_indicator: false,
+            level_alpha: 0.002,
+            scale_alpha: 0.03,
+        }
+    }
 }
 
 impl FeatureConfig {
     /// Numbers of the network's input for so many targets that are numbers. Classes come beside them.
     pub fn width(&self, targets: usize) -> usize {
-        let Self { calendar: _, inputs, categories: _, lags, elapsed, scale_ratio, missing_indicator } = self;
+        let Self { inputs, lags, elapsed, scale_ratio, missing_indicator, .. } = self;
         let per_target = 2 + usize::from(*scale_ratio) + usize::from(*missing_indicator) + lags.len();
         let per_input = 1 + usize::from(*missing_indicator);
         targets * per_target + inputs.len() * per_input + self.calendar_width() + usize::from(*elapsed)
@@ -73,6 +94,12 @@ impl FeatureConfig {
         if self.lags.len() > LAGS_MAX {
             return Err(ConfigError::new("lags", format!("must be at most {LAGS_MAX} lags, not {}", self.lags.len())));
         }
+        for (name, alpha) in [("level_alpha", self.level_alpha), ("scale_alpha", self.scale_alpha)] {
+            if !(alpha > 0.0 && alpha <= 1.0) {
+                let message = format!("must be above 0 and at most 1, not {alpha}");
+                return Err(ConfigError::new(name, message).help("0.01 looks back over some 100 events"));
+            }
+        }
         Ok(())
     }
 }
@@ -91,6 +118,8 @@ mod tests {
         assert_eq!(refused(FeatureConfig { lags: vec![LAG_MAX + 1], ..base() }), "lags");
         assert_eq!(refused(FeatureConfig { lags: (1..=LAGS_MAX + 1).collect(), ..base() }), "lags");
         assert_eq!(refused(FeatureConfig { inputs: vec!["x".into(), "x".into()], ..base() }), "inputs");
+        assert_eq!(refused(FeatureConfig { level_alpha: 0.0, ..base() }), "level_alpha");
+        assert_eq!(refused(FeatureConfig { scale_alpha: f64::NAN, ..base() }), "scale_alpha");
         let twice = vec![CalendarFeature::Hour; 2];
         assert_eq!(refused(FeatureConfig { calendar: twice, ..base() }), "calendar");
     }

@@ -3,14 +3,15 @@
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_score::EwMoments;
 
-use super::targets::{LEVEL_ALPHA, LEVEL_CLIP, SCALE_MIN};
-use super::{Event, parts};
+use super::targets::{LEVEL_CLIP, SCALE_MIN};
+use super::{Event, FeatureConfig, parts};
 use crate::error::ModelError;
 use crate::slab::Slab;
 
 /// The running statistics of the further columns of all keys.
 pub(super) struct Inputs {
     missing_indicator: bool,
+    level_alpha: f64,
     /// `[extra inputs]`.
     states: Slab<EwMoments>,
     /// The last value of each.
@@ -19,8 +20,14 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// No keys yet.
-    pub(super) fn new(count: usize, missing_indicator: bool) -> Self {
-        Self { missing_indicator, states: Slab::new(count, EwMoments::default()), last: Slab::new(count, f64::NAN) }
+    pub(super) fn new(config: &FeatureConfig) -> Self {
+        let count = config.inputs.len();
+        Self {
+            missing_indicator: config.missing_indicator,
+            level_alpha: config.level_alpha,
+            states: Slab::new(count, EwMoments::default()),
+            last: Slab::new(count, f64::NAN),
+        }
     }
 
     pub(super) fn reserve(&mut self, slots: usize) {
@@ -42,7 +49,7 @@ impl Inputs {
             let x = if carried { *last } else { *x };
             let observed = !x.is_nan();
             if observed {
-                state.update(LEVEL_ALPHA, x);
+                state.update(self.level_alpha, x);
                 *last = x;
             }
             let distance = if observed { (x - state.mean()) / state.deviation().max(SCALE_MIN) } else { 0.0 };

@@ -2,9 +2,10 @@
 //!
 //! Per target, with y the value observed now (definitions as in `sluicegate-score`'s running statistics, whose weight is
 //! max(α, 1/n) at the n-th value):
-//! - *level*: mean and deviation of y, α = 0.002;
+//! - *level*: mean and deviation of y, α = `level_alpha`, by default 0.002;
 //! - *slow scale*: rms of y less the last observed value, α = 0.002;
-//! - *scale* of a horizon h: rms of y less the level h events ago, α = 0.03, never below 1 % of the level's deviation.
+//! - *scale* of a horizon h: rms of y less the level h events ago, α = `scale_alpha`, by default 0.03, never below 1 % of the
+//!   level's deviation.
 //!
 //! The network's input is, per target, the last difference over the slow scale (clipped to ±8) and the level's distance from
 //! its mean in deviations (clipped to ±5); where asked for ln of the fast over the slow scale (clipped to ±5), whether the value

@@ -25,7 +25,7 @@ impl Features {
             calendar: config.calendar.clone(),
             elapsed: config.elapsed,
             targets: Targets::new(config, dims),
-            inputs: Inputs::new(config.inputs.len(), config.missing_indicator),
+            inputs: Inputs::new(config),
             clocks: Clocks::new(interval, config.elapsed),
         }
     }

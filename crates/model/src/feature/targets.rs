@@ -8,9 +8,7 @@ use crate::error::ModelError;
 use crate::slab::Slab;
 use crate::wave::{Dims, Wave};
 
-pub(super) const LEVEL_ALPHA: f64 = 0.002;
 const SLOW_ALPHA: f64 = 0.002;
-const SCALE_ALPHA: f64 = 0.03;
 const DIFFERENCE_CLIP: f64 = 8.0;
 pub(super) const LEVEL_CLIP: f64 = 5.0;
 const RATIO_CLIP: f64 = 5.0;
@@ -26,6 +24,8 @@ pub(super) struct Targets {
     lags: Vec<usize>,
     scale_ratio: bool,
     missing_indicator: bool,
+    level_alpha: f64,
+    scale_alpha: f64,
     /// Events whose levels are kept: as many as the farthest horizon or lag.
     past: usize,
     /// `[T]`: mean and deviation of the level.
@@ -48,6 +48,8 @@ impl Targets {
             lags: config.lags.clone(),
             scale_ratio: config.scale_ratio,
             missing_indicator: config.missing_indicator,
+            level_alpha: config.level_alpha,
+            scale_alpha: config.scale_alpha,
             past,
             level: Slab::new(dims.targets, EwMoments::default()),
             slow: Slab::new(dims.targets, EwMeanSquare::default()),
@@ -95,7 +97,7 @@ impl Targets {
             let observed = !y.is_nan();
             let step = y - known_before;
             if observed {
-                level_state.update(LEVEL_ALPHA, *y);
+                level_state.update(self.level_alpha, *y);
                 slow_state.update(SLOW_ALPHA, step);
             }
             let level = if observed { *y } else { known_before };
@@ -103,7 +105,7 @@ impl Targets {
             let scale_min = (SCALE_MIN_SHARE * deviation).max(SCALE_MIN);
             for (scale, horizon) in scales.iter_mut().zip(&self.horizons) {
                 let difference = y - ago(levels, *horizon as u64, target);
-                scale.update(SCALE_ALPHA, difference);
+                scale.update(self.scale_alpha, difference);
                 wave.difference.push(difference);
                 wave.scale.push(if scale.n() == 0 { f64::NAN } else { scale.rms().max(scale_min) });
             }

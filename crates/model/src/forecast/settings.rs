@@ -32,6 +32,8 @@ impl Settings {
             ("features.elapsed", config.features.elapsed.to_string()),
             ("features.scale_ratio", config.features.scale_ratio.to_string()),
             ("features.missing_indicator", config.features.missing_indicator.to_string()),
+            ("features.level_alpha", config.features.level_alpha.to_string()),
+            ("features.scale_alpha", config.features.scale_alpha.to_string()),
             ("interval", format!("{:?}", config.interval)),
             ("controls", format!("{:?}", config.controls)),
             ("ar.lags", format!("{:?}", config.ar.lags)),
