@@ -162,8 +162,8 @@ pub(crate) fn ln_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
 /// followed in about 1/α values.
 ///
 /// Against any single one of E experts over n values, the mean negative log-likelihood of the mixture is worse by at
-/// most `ln(E)/n − (n − 1)/n · ln(1 − α)`. With horizon h the weights used for a value have not seen the h − 1 values
-/// before it: the h interleaved sequences that then arise each keep that bound with their own n.
+/// most `ln(E)/n − (n − 1)/n · ln(1 − α)`. Where values come h predictions late, that holds for each of the h interleaved
+/// sequences, with its own n, if each has weights of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FixedShare {
     share: f64,

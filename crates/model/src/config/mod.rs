@@ -34,7 +34,7 @@ const HIDDEN_MAX: usize = 4096;
 ///
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
 /// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden · layers for an
-/// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 32hKM for outstanding forecasts,
+/// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 40hKM for outstanding forecasts,
 /// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
 /// columns. At the defaults with one target: some 3.5 kB for each network. `seasonal` adds 8T · period, `garch` 8T · window (32 kB per
 /// target at its default), and each control 8hK for points that wait.

@@ -207,7 +207,7 @@ impl Desk for Classes {
                 let given = |model| due(model).map_or(f64::NAN, |due| f64::from(due[class as usize]).ln());
                 self.ln_probabilities.clear();
                 self.ln_probabilities.extend((0..self.models).map(given));
-                weights.learn(at.slot, k, &self.ln_probabilities);
+                weights.learn(at.slot, at.event, k, &self.ln_probabilities);
             }
         }
         self.watch(at);
@@ -225,7 +225,7 @@ impl Desk for Classes {
             let members: Vec<_> = (0..self.models).map(|model| is_said(&of(model)[classes.clone()])).collect();
             let mut mixed = None;
             if let Some(weights) = &mut self.weights {
-                let now = weights.now(at.slot, k).to_vec();
+                let now = weights.now(at.slot, at.event, k).to_vec();
                 mixed = mix(&now, &members);
                 let awake: f64 = now.iter().zip(&members).filter(|(_, said)| said.is_some()).map(|(now, _)| now).sum();
                 let kept = weights.issue(at.slot, at.event, k);

@@ -92,7 +92,7 @@ impl Combination {
         let density = |forecast: &Option<Distribution>| forecast.as_ref().map_or(f64::NAN, |d| d.ln_pdf(value));
         self.scratch.densities.clear();
         self.scratch.densities.extend(due.iter().map(density));
-        self.weights.learn(slot, k, &self.scratch.densities);
+        self.weights.learn(slot, event, k, &self.scratch.densities);
         Some((mean, score))
     }
 
@@ -106,7 +106,7 @@ impl Combination {
         weights: &mut [f64],
     ) -> Option<Mixed> {
         weights.fill(f64::NAN);
-        let mixture = self.scratch.mixture(self.weights.now(slot, k), forecasts);
+        let mixture = self.scratch.mixture(self.weights.now(slot, event, k), forecasts);
         let mixed = mixture.map(|mixture| Mixed {
             mean: mixture.mean(),
             deviation: mixture.std_dev().unwrap_or(f64::NAN),
