@@ -17,7 +17,13 @@ pub(crate) struct Row<'a> {
     pub(crate) offset: i64,
     pub(crate) key: Option<&'a str>,
     pub(crate) target: &'a str,
+    /// How many events of its key ago it was forecast.
+    pub(crate) horizon: i64,
     pub(crate) model: &'a str,
+    /// Scale parameter of what is forecast at this event.
+    pub(crate) scale: f64,
+    /// Degrees of freedom of it.
+    pub(crate) shape: f64,
     pub(crate) observed: f64,
     /// The mean that was forecast for it.
     pub(crate) forecast: f64,
@@ -26,7 +32,8 @@ pub(crate) struct Row<'a> {
     pub(crate) pit: f64,
 }
 
-const COLUMNS: [&str; 9] = ["offset", "key", "target", "model", "observed", "forecast", "nll", "crps", "pit"];
+const COLUMNS: [&str; 12] =
+    ["offset", "key", "target", "horizon", "model", "scale", "shape", "observed", "forecast", "nll", "crps", "pit"];
 
 /// Shows every row of the Parquet files in `folder` to `visit`, file by file in the order of their names.
 pub(crate) fn each_row(folder: &Path, mut visit: impl FnMut(Row<'_>) -> Done) -> Done {
@@ -68,17 +75,29 @@ fn rows(records: &RecordBatch, visit: &mut impl FnMut(Row<'_>) -> Done) -> Done 
     let text = |name| -> Done<StringArray> { Ok(column(name, &DataType::Utf8)?.as_string::<i32>().clone()) };
     let number =
         |name| -> Done<Float64Array> { Ok(column(name, &DataType::Float64)?.as_primitive::<Float64Type>().clone()) };
-    let offsets: Int64Array = column("offset", &DataType::Int64)?.as_primitive::<Int64Type>().clone();
+    let whole = |name| -> Done<Int64Array> { Ok(column(name, &DataType::Int64)?.as_primitive::<Int64Type>().clone()) };
+    let (offsets, horizons) = (whole("offset")?, whole("horizon")?);
     let (keys, targets, models) = (text("key")?, text("target")?, text("model")?);
-    let numbers = [number("observed")?, number("forecast")?, number("nll")?, number("crps")?, number("pit")?];
+    let numbers = [
+        number("scale")?,
+        number("shape")?,
+        number("observed")?,
+        number("forecast")?,
+        number("nll")?,
+        number("crps")?,
+        number("pit")?,
+    ];
     for row in 0..records.num_rows() {
-        let [observed, forecast, nll, crps, pit] =
+        let [scale, shape, observed, forecast, nll, crps, pit] =
             numbers.each_ref().map(|numbers| if numbers.is_null(row) { f64::NAN } else { numbers.value(row) });
         visit(Row {
             offset: offsets.value(row),
             key: keys.is_valid(row).then(|| keys.value(row)),
             target: targets.value(row),
+            horizon: horizons.value(row),
             model: models.value(row),
+            scale,
+            shape,
             observed,
             forecast,
             nll,
@@ -108,7 +127,10 @@ pub(crate) mod testing {
             ("offset", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.offset))) as ArrayRef, false),
             ("key", text(|row| row.key.map(str::to_owned)), true),
             ("target", text(|row| Some(row.target.to_owned())), false),
+            ("horizon", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.horizon))) as ArrayRef, false),
             ("model", text(|row| Some(row.model.to_owned())), false),
+            ("scale", number(|row| row.scale), true),
+            ("shape", number(|row| row.shape), true),
             ("observed", number(|row| row.observed), true),
             ("forecast", number(|row| row.forecast), true),
             ("nll", number(|row| row.nll), true),
@@ -135,7 +157,10 @@ mod tests {
             offset,
             key,
             target: "y",
+            horizon: 1,
             model: "ar",
+            scale: 2.0,
+            shape: f64::NAN,
             observed: 1.0,
             forecast,
             nll: 0.5,

@@ -1,0 +1,54 @@
+//! What the gates cost: parameters and time per event of the recurrent cells, in the same pipeline.
+
+use sluicegate::model::cell::{CellKind, CellShape};
+
+use super::data_set::DataSet;
+use super::figures::median;
+use crate::bar::Bar;
+use crate::layout;
+use crate::running::Done;
+
+/// Each cell is timed so often, in turns; the median counts.
+const ROUNDS: usize = 3;
+const CELLS: [(&str, CellKind); 3] = [("rnn", CellKind::Rnn), ("gru", CellKind::Gru), ("lstm", CellKind::Lstm)];
+/// Of each: large enough that the cell, not the calls to it, takes the time.
+const HIDDEN: usize = 64;
+/// What the network sees of the power data: difference and level of 7 targets, 4 columns of calendar.
+const INPUTS: usize = 18;
+
+/// Prints the cost and returns the bars.
+pub(super) fn run(of: &DataSet) -> Done<Vec<Bar>> {
+    let mut times = [(); CELLS.len()].map(|()| Vec::new());
+    for round in 1..=ROUNDS {
+        eprintln!("cost of cells, round {round} of {ROUNDS}");
+        for (times, (name, _)) in times.iter_mut().zip(CELLS) {
+            let more = [
+                format!("operator.forecast.model.kind={name}"),
+                format!("operator.forecast.model.hidden={HIDDEN}"),
+                "operator.forecast.mixture=false".to_owned(),
+                "operator.forecast.controls=[]".to_owned(),
+                "operator.forecast.columns=[]".to_owned(),
+            ];
+            times.push(of.us_per_event(&more)?);
+        }
+    }
+    let times = times.map(median);
+    let parameters = CELLS.map(|(_, kind)| {
+        let shape = CellShape { kind, inputs: INPUTS, hidden: HIDDEN, layers: 1 };
+        shape.parameters().iter().map(|part| part.len()).sum::<usize>() as f64
+    });
+    let lines =
+        CELLS.iter().zip(parameters).zip(times).map(|(((name, _), parameters), us)| {
+            vec![(*name).to_owned(), layout::grouped(parameters), format!("{us:.0}")]
+        });
+    println!(
+        "cost of a cell of {HIDDEN} units, in pipelines/{}\n{}",
+        of.pipeline,
+        layout::table(["", "parameters", "µs/event"], lines)
+    );
+    let [[_, gru, lstm], [_, gru_us, lstm_us]] = [parameters, times];
+    Ok(vec![
+        Bar::at_most("gru's parameters beside lstm's", gru, lstm - 1.0).shown(0, ""),
+        Bar::at_most("gru's time per event beside lstm's", gru_us, lstm_us).shown(0, " µs"),
+    ])
+}
