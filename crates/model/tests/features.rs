@@ -24,6 +24,8 @@ fn every_kind(inputs: &[String]) -> Vec<(&'static str, FeatureConfig)> {
         elapsed: _,
         scale_ratio: _,
         missing_indicator: _,
+        level_alpha: _,
+        scale_alpha: _,
     } = &base;
     let mut kinds: Vec<(&str, FeatureConfig)> = vec![
         ("none", base.clone()),
@@ -33,7 +35,9 @@ fn every_kind(inputs: &[String]) -> Vec<(&'static str, FeatureConfig)> {
         ("lags", FeatureConfig { lags: vec![1, 2, 7], ..base.clone() }),
         ("elapsed", FeatureConfig { elapsed: true, ..base.clone() }),
         ("scale_ratio", FeatureConfig { scale_ratio: true, ..base.clone() }),
-        ("missing_indicator", FeatureConfig { missing_indicator: true, ..base }),
+        ("missing_indicator", FeatureConfig { missing_indicator: true, ..base.clone() }),
+        ("level_alpha", FeatureConfig { level_alpha: 0.02, ..base.clone() }),
+        ("scale_alpha", FeatureConfig { scale_alpha: 0.2, ..base }),
     ];
     let all = FeatureConfig {
         calendar: CalendarFeature::ALL.to_vec(),
@@ -43,6 +47,8 @@ fn every_kind(inputs: &[String]) -> Vec<(&'static str, FeatureConfig)> {
         elapsed: true,
         scale_ratio: true,
         missing_indicator: true,
+        level_alpha: 0.02,
+        scale_alpha: 0.2,
     };
     kinds.push(("all", all));
     kinds
