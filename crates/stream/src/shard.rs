@@ -195,7 +195,6 @@ impl Shard {
             commits_apart: apart,
             keeps_checkpoints: store.is_some(),
             has_staged: store.is_some() && sink_types.any(|(_, factory)| factory.delivery() == Delivery::Staged),
-            begin_anew: false,
         };
         let trace = self.commits.trace.as_deref();
         let mut books = Books {
