@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use sluicegate_checkpoint::protocol::{Protocol, Rules};
-use sluicegate_core::{Delivery, LedgerError, Metrics, PartitionId, ShardContext, Source};
+use sluicegate_core::{Delivery, Metrics, PartitionId, ShardContext, Source};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -127,9 +127,9 @@ impl Shard {
             let why = match result {
                 Ok(Attempt::Over(outcome)) => return Ok(outcome),
                 Ok(Attempt::Again(why)) => why,
-                Err(error) => match error.ledger_error() {
-                    Some(LedgerError::Lost(_)) => error.to_string(),
-                    _ => return Err(error),
+                Err(error) => match error.may_pass().filter(|_| ledger.is_some()) {
+                    Some(why) => why,
+                    None => return Err(error),
                 },
             };
             fruitless = if metrics.commits() > before { 0 } else { fruitless + 1 };
