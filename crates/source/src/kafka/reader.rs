@@ -230,3 +230,6 @@ impl Reader for KafkaReader {
         progress
     }
 }
+
+#[cfg(test)]
+mod tests;
