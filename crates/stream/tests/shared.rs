@@ -311,3 +311,23 @@ fn a_shard_begins_again_where_nobody_answered_when_it_was_opened() {
     });
     assert_eq!(opened, [0]);
 }
+
+#[test]
+fn a_partition_that_two_sources_get_is_refused_by_name() {
+    let second = ONE.replace(".in]", ".again]").replace("'in'", "'again'").replace(".out]", ".other]");
+    let text = format!("{ONE}{second}").replace("lists = true\n", "");
+    let world = World { changes: [Change::Assigned(p())].into(), ..World::default() };
+    let (result, opened) = run_pipeline(&text, world, RunOptions::default(), |shared| {
+        shared.wait_committed(5);
+        // Also one that the first has given up again: what it committed is there.
+        shared.tell(|world| world.changes.push_back(Change::Revoked(p())));
+        shared.wait("the release", |world| world.released == 1);
+        shared.tell(|world| world.changes_of_second.push_back(Change::Assigned(p())));
+        shared.wait("the second hears of it", |world| world.changes_of_second.is_empty());
+        // And is refused: else it would be opened.
+        std::thread::sleep(Duration::from_millis(200));
+    });
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("partition `p`") && error.contains("`in`") && error.contains("`again`"), "{error}");
+    assert_eq!(opened, [0]);
+}
