@@ -11,6 +11,7 @@ use sluicegate_testkit::kafka::Broker;
 
 use crate::kafka::{Feeder, committed_offset, create, produce};
 use crate::outcome::{assert_same, assert_traces_hold};
+use crate::running::Running;
 use crate::site::{Dice, PARTITIONS, Site, bad_among, kill, meter_events, signal, stop};
 use crate::torture::resident_kib;
 
@@ -169,7 +170,7 @@ pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, ti
             steady = feed.steadily(|| die_while_giving_up(site));
             continue;
         }
-        let mut joining: Child = site.start();
+        let mut joining = site.start();
         feed.send(events / 2 / times);
         site.wait_until_open(&mut joining, 1);
         stop(site, &mut joining);
@@ -184,7 +185,7 @@ pub fn rebalances(command: &str, bootstrap: &str, topic: &str, events: usize, ti
 
 /// Revoking is a stop of the shard: the process that has all partitions dies there, the one that joins takes over, and another
 /// one goes on alone.
-fn die_while_giving_up(site: &Site) -> Child {
+fn die_while_giving_up(site: &Site) -> Running {
     let before = site.log().len();
     let mut steady = site.start_with(Some("stop.flushed:1:open"));
     site.wait_until_open(&mut steady, PARTITIONS as usize);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use arrow::datatypes::Schema;
 use crate::disturb::Stage;
 use crate::kafka::{create, produce};
 use crate::read_file;
+use crate::running::Running;
 use crate::site::{PARTITIONS, Site, bad_among, kill, meter_events, pipeline};
 use crate::small_disk::{SmallDisk, limited};
 
@@ -31,7 +32,7 @@ pub fn limited_checkpoints(command: &str, bootstrap: &str, topic: &str, events: 
     site.wait_until_at_work(&mut child, PARTITIONS as usize);
     kill(&mut child);
     // Files of up to 4 KiB: manifests and traces can be written for a while, states cannot.
-    let mut tight = limited(&site.command(), 8).stdout(Stdio::null()).stderr(site.log_file()).spawn().expect("a shell");
+    let mut tight = Running::start(limited(&site.command(), 8).stdout(Stdio::null()).stderr(site.log_file()));
     site.ended(&mut tight, PATIENCE);
     assert!(site.log().contains(NOT_WRITTEN), "there was room: {}", site.log());
     site.run_to_its_end();
@@ -113,8 +114,8 @@ pub fn full_sink(command: &str, bootstrap: &str, topic: &str, events: usize) {
     }
 }
 
-fn start(disk: &SmallDisk, site: &Site) -> Child {
-    disk.command(&site.command()).stdout(Stdio::null()).stderr(site.log_file()).spawn().expect("nsenter")
+fn start(disk: &SmallDisk, site: &Site) -> Running {
+    Running::start(disk.command(&site.command()).stdout(Stdio::null()).stderr(site.log_file()))
 }
 
 /// The files that are to be seen in a folder, by name, without what a footer says of who wrote it.

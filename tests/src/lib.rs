@@ -8,6 +8,7 @@ pub mod full;
 pub mod kafka;
 pub mod kills;
 pub mod outcome;
+pub mod running;
 pub mod s3;
 pub mod site;
 pub mod small_disk;

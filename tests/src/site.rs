@@ -9,6 +9,7 @@ use sluicegate_core::{PartitionId, States};
 
 use crate::Workplace;
 use crate::kafka::{committed, create};
+use crate::running::Running;
 
 /// Partitions of a topic.
 pub const PARTITIONS: i32 = 3;
@@ -113,14 +114,14 @@ impl Site {
     }
 
     /// Starts a process.
-    pub fn start(&self) -> Child {
+    pub fn start(&self) -> Running {
         self.start_with(None)
     }
 
     /// Starts a process that dies at a place: `name[@partition]:count[:open]`.
     ///
     /// One that dies while it stops commits less often: else a shard has hardly ever something open when it is told to.
-    pub fn start_with(&self, failpoint: Option<&str>) -> Child {
+    pub fn start_with(&self, failpoint: Option<&str>) -> Running {
         let mut command = self.command();
         if let Some(failpoint) = failpoint {
             command.env("SLUICEGATE_FAILPOINT", failpoint);
@@ -128,7 +129,7 @@ impl Site {
         if failpoint.is_some_and(|failpoint| failpoint.starts_with("stop.")) {
             command.args(["--set", "checkpoint.commit_interval_ms=300"]);
         }
-        command.stdout(Stdio::null()).stderr(self.log_file()).spawn().expect("the command starts")
+        Running::start(command.stdout(Stdio::null()).stderr(self.log_file()))
     }
 
     /// Waits until one of its processes has ended and returns its exit code; `None` after a signal.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sluicegate_testkit::kafka::Broker;
 use sluicegate_tests::kafka::{create, produce};
 use sluicegate_tests::outcome::assert_same;
+use sluicegate_tests::running::Running;
 use sluicegate_tests::site::{PARTITIONS, Site, bad_among, meter_events, pipeline, signal, stop};
 use sluicegate_tests::{Ended, Workplace};
 
@@ -98,7 +99,7 @@ fn two_pipelines_of_one_name_that_begin_together_do_not_both_run() {
             other.place.write("live.toml", &pipeline(bootstrap, &name, "pair", "").replace("hidden = 8", "hidden = 9"));
             other
         }];
-        let mut running: Vec<Child> = sites.iter().map(Site::start).collect();
+        let mut running: Vec<Running> = sites.iter().map(Site::start).collect();
         let begun = std::time::Instant::now();
         while running.iter_mut().all(|child| child.try_wait().expect("a process of ours").is_none()) {
             assert!(begun.elapsed() < Duration::from_secs(60), "both run: {}{}", sites[0].log(), sites[1].log());

@@ -49,6 +49,26 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// Whether it is about what a file holds, or that it is not there. Else the place could not be asked, and nothing is known of
+    /// the file.
+    pub fn is_damage(&self) -> bool {
+        !matches!(self, Self::Place(_))
+    }
+}
+
+/// What was read; `None` where it is damaged.
+///
+/// # Errors
+/// When the place could not be asked.
+pub(crate) fn unless_damaged<T>(read: Result<T, CheckpointError>) -> Result<Option<T>, CheckpointError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl From<PlaceError> for CheckpointError {
     fn from(error: PlaceError) -> Self {
         match error {

@@ -31,8 +31,6 @@ pub struct Rules {
     pub keeps_checkpoints: bool,
     /// Some sink makes rows visible only with a checkpoint.
     pub has_staged: bool,
-    /// Checkpoints without any commit are taken for a shard that begins anew, not for one whose commits were lost.
-    pub begin_anew: bool,
 }
 
 /// What happened.
@@ -157,7 +155,7 @@ pub struct Unexpected {
 /// use sluicegate_checkpoint::protocol::{Action, Event, Protocol, Rules};
 /// use sluicegate_core::Offset;
 ///
-/// let rules = Rules { commits_apart: true, keeps_checkpoints: false, has_staged: false, begin_anew: false };
+/// let rules = Rules { commits_apart: true, keeps_checkpoints: false, has_staged: false };
 /// let mut shard = Protocol::new(rules);
 /// assert_eq!(shard.on(Event::Started)?, [Action::TakeOver]);
 /// let nothing = Event::TookOver { committed: None, checkpoints: false };
@@ -359,9 +357,7 @@ impl Protocol {
         self.committed = committed;
         self.durable = None;
         match &self.committed {
-            None if checkpoints && self.rules.keeps_checkpoints && !self.rules.begin_anew => {
-                refuse(Refusal::CommitsAreGone)
-            }
+            None if checkpoints && self.rules.keeps_checkpoints => refuse(Refusal::CommitsAreGone),
             None => open(None, Offset(i64::MIN)),
             Some(Commit { checkpoint: Some(_), .. }) if !self.rules.keeps_checkpoints => {
                 refuse(Refusal::CheckpointsNotKept)

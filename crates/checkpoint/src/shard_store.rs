@@ -6,6 +6,7 @@ use sluicegate_core::{CheckpointRef, Offset, PartitionId, States, failpoint};
 use uuid::Uuid;
 
 use crate::delta::{self, Index};
+use crate::error::unless_damaged;
 use crate::manifest::{About, Base, FORMAT, MANIFEST, Manifest, Name, StateFile, hashed};
 use crate::store::encoded;
 use crate::{CheckpointError, FileLedger};
@@ -100,12 +101,13 @@ impl ShardStore {
     /// One whose manifest cannot be read counts.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// When the place cannot be asked.
     pub fn has_any(&self) -> Result<bool, CheckpointError> {
         for name in self.names()? {
             match self.manifest(&name.to_string(), None) {
                 Ok(manifest) if manifest.first => {}
                 Err(CheckpointError::Missing { .. }) => {}
+                Err(error) if !error.is_damage() => return Err(error),
                 Ok(_) | Err(_) => return Ok(true),
             }
         }
@@ -221,32 +223,33 @@ impl ShardStore {
     /// The newest intact checkpoint before another of its line; `None` where there is none.
     ///
     /// # Errors
-    /// When the checkpoints cannot be listed.
+    /// When the place cannot be asked: none is passed over that may be intact.
     pub fn newest_before(&mut self, reference: &CheckpointRef) -> Result<Option<Checkpoint>, CheckpointError> {
         let Some(of) = Name::of(reference) else { return Ok(None) };
         let names = self.names()?;
         let older = names.iter().rev().filter(|name| name.line == of.line && name.number < of.number);
         for name in older {
-            let Ok(found) = self.reference_of(&name.to_string()) else { continue };
+            let Some(found) = unless_damaged(self.reference_of(&name.to_string()))? else { continue };
             if found.position > reference.position {
                 continue;
             }
-            if let Ok(checkpoint) = self.read(&found) {
+            if let Some(checkpoint) = unless_damaged(self.read(&found))? {
                 return Ok(Some(checkpoint));
             }
         }
         Ok(None)
     }
 
-    /// All complete checkpoints, oldest first. One whose manifest cannot be read is left out.
+    /// All complete checkpoints, oldest first. One whose manifest is damaged is left out.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// When the place cannot be asked.
     pub fn list(&self) -> Result<Vec<Summary>, CheckpointError> {
         let mut all = Vec::new();
         for name in self.names()? {
             let name = name.to_string();
-            let (Ok(reference), Ok(manifest)) = (self.reference_of(&name), self.manifest(&name, None)) else {
+            let (reference, manifest) = (self.reference_of(&name), self.manifest(&name, None));
+            let (Some(reference), Some(manifest)) = (unless_damaged(reference)?, unless_damaged(manifest)?) else {
                 continue;
             };
             all.push(summary(reference, manifest));
@@ -276,12 +279,12 @@ impl ShardStore {
     /// The newest checkpoint that is intact; `None` where there is none.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// When the place cannot be asked: none is passed over that may be intact.
     pub fn newest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         let mut own = self.without_history();
         for name in self.names()?.iter().rev() {
             let read = self.reference_of(&name.to_string()).and_then(|reference| own.read(&reference));
-            if let Ok(checkpoint) = read {
+            if let Some(checkpoint) = unless_damaged(read)? {
                 return Ok(Some(checkpoint));
             }
         }
@@ -323,7 +326,7 @@ impl ShardStore {
     /// retained, those of lines that were left behind, and what was never completed.
     ///
     /// # Errors
-    /// When something cannot be removed.
+    /// When something cannot be removed, or what is needed cannot be told.
     pub fn prune(&mut self, keep: &CheckpointRef) -> Result<(), CheckpointError> {
         let Some(kept) = Name::of(keep) else { return Ok(()) };
         let names = self.names()?;
@@ -333,8 +336,8 @@ impl ShardStore {
         let mut needed: BTreeSet<String> = retained.map(ToString::to_string).collect();
         needed.extend(newer.map(Name::to_string));
         for name in needed.clone() {
-            // One that cannot be read, or is not complete yet, needs nothing that could be told.
-            if let Ok(manifest) = self.manifest(&name, None) {
+            // One that is damaged, or is not complete yet, needs nothing that could be told.
+            if let Some(manifest) = unless_damaged(self.manifest(&name, None))? {
                 needed.extend(manifest.bases().map(str::to_owned));
             }
         }

@@ -349,7 +349,7 @@ fn explore_after(mishaps: u8, rules: Rules) -> (usize, bool) {
 }
 
 fn rules(commits_apart: bool, keeps_checkpoints: bool, has_staged: bool) -> Rules {
-    Rules { commits_apart, keeps_checkpoints, has_staged, begin_anew: false }
+    Rules { commits_apart, keeps_checkpoints, has_staged }
 }
 
 #[test]

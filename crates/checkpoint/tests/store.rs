@@ -115,6 +115,42 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before_of_its_line() {
     assert!(store(folder.path(), "p").newest_before(&references[0]).unwrap().is_none());
 }
 
+/// Makes a file one that the system refuses to open, though it is there.
+#[cfg(unix)]
+fn bar(file: &Path) {
+    std::fs::remove_file(file).unwrap();
+    std::os::unix::fs::symlink(file, file).unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_checkpoint_that_cannot_be_asked_for_is_neither_damaged_nor_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = store(folder.path(), "p");
+    let references: Vec<CheckpointRef> = (0..4).map(|n| write(&mut writer, n)).collect();
+    let of = |n: usize, name: &str| {
+        let mut all = files(&folder.path().join("ck")).into_iter();
+        all.find(|file| file.to_string_lossy().contains(&references[n].name) && file.ends_with(name)).unwrap()
+    };
+    bar(&of(2, "manifest.json"));
+    let other = || store(folder.path(), "p");
+    let asked = [
+        other().read(&references[2]).err(),
+        other().newest_before(&references[3]).err(),
+        other().list().err(),
+        other().prune(&references[3]).err(),
+    ];
+    for (place, error) in asked.into_iter().enumerate() {
+        assert!(error.as_ref().is_some_and(|error| !error.is_damage()), "{place}: {error:?}");
+    }
+    // Nothing was removed for want of an answer: the first holds what the last one is a difference to.
+    assert!(other().read(&references[0]).is_ok() && other().read(&references[3]).is_ok());
+    bar(&of(3, "files.state"));
+    assert!(other().newest().is_err_and(|error| !error.is_damage()));
+    bar(&of(0, "manifest.json"));
+    assert!(other().has_any().is_err_and(|error| !error.is_damage()));
+}
+
 #[test]
 fn a_checkpoint_of_another_pipeline_or_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,9 @@ mod transaction;
 
 pub use client::Connection;
 pub use cluster::{cluster_id, find_partitions_of, partitions_of};
-pub use consumer::{Badge, Group, GroupChange, GroupSettings, PartitionEnds, RawRecord, Tap, TapEnd, TapError};
+pub use consumer::{
+    Badge, CallError, Group, GroupChange, GroupSettings, PartitionEnds, RawRecord, Tap, TapEnd, TapError,
+};
 pub use partitioner::{Partitioner, partition_of};
 pub use produce::{Header, Outbox, ProduceError, Record};
 pub use transaction::{LedgerSpec, Member, ProducerSettings, ShardProducer, Transactions};

@@ -1,14 +1,17 @@
 //! What a shard wrote and the position that it has come to, in one transaction of a real broker.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use sluicegate_core::{CheckpointRef, Commit, LedgerError, Offset, PartitionId};
+use rdkafka::producer::{BaseProducer, Producer};
+use sluicegate_core::{CheckpointRef, Commit, LedgerError, Offset, PartitionId, failpoint};
 use sluicegate_kafka::{LedgerSpec, Member, ProduceError, Transactions};
 use support::{bootstrap, create_topic, create_topic_with, name, record, spec, visible};
 
@@ -272,6 +275,47 @@ fn who_has_left_the_group_is_fenced_and_does_not_disturb_the_rightful_member() {
     let error = zombie.commit(&at(1)).unwrap_err();
     assert!(matches!(error, LedgerError::Lost(_)), "{error:?}");
     assert_eq!(visible(&topic, 1), ["kept"]);
+}
+
+/// The shard during whose next question to the group another process asks too, and under which identity.
+static ASKS_TOO: Mutex<Option<(PartitionId, String)>> = Mutex::new(None);
+
+fn ask_too(place: failpoint::Place<'_>) {
+    let asked =
+        ASKS_TOO.lock().unwrap().take_if(|(partition, _)| place.name == "probe.before" && place.partition == partition);
+    if let Some((_, identity)) = asked {
+        let other: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap())
+            .set("transactional.id", identity)
+            .create()
+            .unwrap();
+        other.init_transactions(Duration::from_secs(20)).unwrap();
+    }
+}
+
+#[test]
+fn a_member_is_not_taken_for_another_because_two_ask_at_the_same_time() {
+    failpoint::arm(ask_too);
+    let topic = topic("two-ask");
+    let mut spec = spec(&topic);
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap())
+        .set("group.id", &spec.group)
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[&topic]).unwrap();
+    while consumer.assignment().unwrap().count() == 0 {
+        let _ = consumer.poll(Duration::from_millis(50));
+    }
+    let consumer = Arc::new(consumer);
+    spec.member = Member::Subscribed(Arc::new(move || consumer.group_metadata()));
+    let mut ledger = Transactions::default().ledger(spec.clone());
+    ledger.take_over().unwrap();
+    ledger.commit(&at(3)).unwrap();
+    *ASKS_TOO.lock().unwrap() = Some((shard(&spec), format!("{}.probe", spec.transactional_id)));
+    assert_eq!(ledger.take_over().unwrap(), Some(at(3)));
+    assert!(ASKS_TOO.lock().unwrap().is_none(), "nobody else asked");
 }
 
 #[test]

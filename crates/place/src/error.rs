@@ -2,6 +2,8 @@
 
 use std::io;
 
+use object_store::client::HttpError;
+
 /// Why a place or a file in it cannot be used.
 ///
 /// Each message names the path or URL, and what to do. None repeats credentials.
@@ -53,6 +55,18 @@ pub enum PlaceError {
 }
 
 impl PlaceError {
+    /// Whether a store was asked and nothing was heard of it, so that nobody knows what it did.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        let mut error: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(at) = error {
+            if at.is::<HttpError>() {
+                return true;
+            }
+            error = at.source();
+        }
+        false
+    }
+
     pub(crate) fn io(doing: &'static str, file: String, source: object_store::Error) -> Self {
         match source {
             object_store::Error::NotFound { .. } => Self::Missing { file },

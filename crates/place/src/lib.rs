@@ -13,7 +13,7 @@
 //! Amazon's, and `AWS_ALLOW_HTTP=true` where that has no TLS. They are never part of a path, an error or a log.
 //!
 //! What is promised of every place: a file is there whole or not at all; [`Place::create`] and [`Place::move_new`] succeed for
-//! one caller only, also among processes. Every call ends: a store that does not answer is tried again for half a minute.
+//! one caller only, also among processes; of those that create a file with the very same bytes, for each. Every call ends: a store that does not answer is tried again for half a minute.
 
 mod address;
 mod error;

@@ -16,6 +16,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{Address, ObjectFile, PlaceError, Upload, s3};
 
+/// Times that a file is written to a store that does not answer. Each takes as long as the store's client is patient: it tries again
+/// by itself what it knows not to have arrived.
+const CREATE_TRIES_MAX: usize = 3;
+
 /// Where files are. Clones share it. All calls block.
 #[derive(Clone)]
 pub struct Place {
@@ -131,11 +135,35 @@ impl Place {
         result.map_err(|error| PlaceError::io(doing, self.shown(file), error))
     }
 
-    /// Writes a file that is not there yet; `false` when it is.
+    /// Writes a file that is not there yet; `false` when it is, with other bytes.
+    ///
+    /// A store may have done what it was asked though its answer was lost. So a file that holds these very bytes counts as
+    /// written now. Where only one of several writers may have written it, the bytes have to say which.
     ///
     /// # Errors
-    /// When it cannot be written; nothing is there then.
+    /// When it cannot be written. It may be there all the same where a store did not answer.
     pub fn create(&self, file: &str, bytes: Vec<u8>) -> Result<bool, PlaceError> {
+        let bytes = Bytes::from(bytes);
+        for tries_left in (0..CREATE_TRIES_MAX).rev() {
+            let unanswered = match self.create_once(file, bytes.clone()) {
+                Ok(true) => return Ok(true),
+                Ok(false) => None,
+                Err(error) if error.is_unanswered() => Some(error),
+                Err(error) => return Err(error),
+            };
+            match (self.read(file), unanswered) {
+                (Ok(found), _) => return Ok(found == bytes),
+                (Err(PlaceError::Missing { .. }), Some(error)) if tries_left == 0 => return Err(error),
+                (Err(PlaceError::Missing { .. }), Some(_)) => {}
+                (Err(PlaceError::Missing { .. }), None) => break,
+                (Err(error), _) => return Err(error),
+            }
+        }
+        // Somebody else wrote it and has removed it since.
+        Ok(false)
+    }
+
+    fn create_once(&self, file: &str, bytes: Bytes) -> Result<bool, PlaceError> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let path = self.path(file);
         let put = async {

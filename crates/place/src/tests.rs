@@ -6,7 +6,10 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
+use self::server::Put;
 use crate::{Place, PlaceError};
+
+mod server;
 
 /// The same for each kind of place that needs no server; a server is talked to by the end-to-end tests.
 fn everywhere(check: impl Fn(&Place)) {
@@ -26,6 +29,24 @@ fn a_file_is_created_once() {
             matches!(place.read("a/z"), Err(PlaceError::Missing { file }) if file.ends_with("fix/a/z") || file.ends_with("er/a/z"))
         );
     });
+}
+
+#[test]
+fn a_file_is_written_where_answers_are_lost() {
+    for lost in [
+        &[Put::DoneAndCutOff][..],
+        &[Put::DoneAndSilent],
+        &[Put::Silent],
+        &[Put::Silent, Put::DoneAndSilent],
+        &[Put::Silent, Put::DoneAndCutOff],
+    ] {
+        let place = server::place(lost);
+        assert!(place.create("x", b"ours".to_vec()).unwrap(), "{lost:?}");
+        assert_eq!(place.read("x").unwrap(), "ours");
+        assert!(!place.create("x", b"theirs".to_vec()).unwrap(), "{lost:?}");
+    }
+    let refused = server::place(&[Put::Silent; 3]).create("x", b"ours".to_vec()).unwrap_err();
+    assert!(refused.to_string().contains("cannot write s3://b/x"), "{refused}");
 }
 
 #[test]

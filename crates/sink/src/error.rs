@@ -60,6 +60,16 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+    /// A file with rows that no commit has made visible yet is not what was written.
+    #[error(
+        "{path} is damaged: {message}; it holds rows that are in no visible file yet: bring it back, or start over on purpose with --fresh"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A file that somebody else wrote during the run.
     #[error("{path} was written by somebody else during this run; give every sink and every run a `path` of its own")]
     Taken {

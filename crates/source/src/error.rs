@@ -217,6 +217,14 @@ pub enum SourceError {
         /// What is wrong.
         message: String,
     },
+    /// A broker is away, or did not answer in time.
+    #[error("Kafka: `{partition}` cannot be read yet")]
+    Unanswered {
+        /// The partition.
+        partition: String,
+        /// What was said.
+        source: sluicegate_core::Passing,
+    },
     /// Records that were still to be read are gone.
     #[error(
         "partition `{partition}` has to be read from offset {wanted} on, but its topic keeps only records from offset {low} on; bring them back, or set `missing_offsets = \"skip\"` to go on without them"

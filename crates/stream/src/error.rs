@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use sluicegate_checkpoint::CheckpointError;
 use sluicegate_core::config::LocatedError;
-use sluicegate_core::{BoxError, ComponentKind, LedgerError, Offset, PartitionId, Rejected, ShardContext};
+use sluicegate_core::{BoxError, ComponentKind, LedgerError, Offset, PartitionId, Passing, Rejected, ShardContext};
+
+use crate::shard_metrics::chain;
 
 /// A component of a running pipeline, on one partition: where an error comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,13 +145,13 @@ impl StreamError {
         }
     }
 
-    /// What a ledger said, where a component failed because its ledger did.
-    pub(crate) fn ledger_error(&self) -> Option<&LedgerError> {
-        let Self::Failed { source, .. } = self else { return None };
+    /// Why the shard may go on when it begins again: its ledger lost a commit, or what a component failed at may pass.
+    pub(crate) fn may_pass(&self) -> Option<String> {
+        let Self::Failed { place, source } = self else { return None };
         let mut error: Option<&(dyn Error + 'static)> = Some(&**source);
         while let Some(at) = error {
-            if let Some(found) = at.downcast_ref::<LedgerError>() {
-                return Some(found);
+            if matches!(at.downcast_ref(), Some(LedgerError::Lost(_))) || at.is::<Passing>() {
+                return Some(format!("{place}: {}", chain(&**source)));
             }
             error = at.source();
         }

@@ -153,7 +153,14 @@ impl<'a> Planter<'a> {
     fn source(&mut self, from: Option<Offset>, cancel: CancellationToken) -> Result<ReaderStream, StreamError> {
         let (shard, meter) = self.component(ComponentKind::Source, &self.shard.source_name);
         let (source, partition) = (Arc::clone(&self.shard.source), shard.partition.clone());
-        let open = move || source.lock().unwrap_or_else(PoisonError::into_inner).open(&partition, from);
+        let open = move |given_up: &dyn Fn() -> bool| {
+            let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
+            // It may have waited here until its shard was gone, and another one of the partition is open by now.
+            if given_up() {
+                return Err("nobody waits for the reader any more".into());
+            }
+            source.open(&partition, from)
+        };
         ReaderStream::start_metered(open, &shard, cancel, meter)
     }
 

@@ -109,11 +109,12 @@ impl ReaderStream {
         shard: &ShardContext,
         cancel: CancellationToken,
     ) -> Result<Self, StreamError> {
-        Self::start_metered(open, shard, cancel, Meter::new(ComponentKind::Source, shard))
+        Self::start_metered(|_| open(), shard, cancel, Meter::new(ComponentKind::Source, shard))
     }
 
+    /// The same; `open` is given a way to ask whether the stream was dropped meanwhile.
     pub(crate) fn start_metered(
-        open: impl FnOnce() -> Result<Box<dyn Reader>, BoxError> + Send + 'static,
+        open: impl FnOnce(&dyn Fn() -> bool) -> Result<Box<dyn Reader>, BoxError> + Send + 'static,
         shard: &ShardContext,
         cancel: CancellationToken,
         meter: Meter,
@@ -311,15 +312,18 @@ struct ReaderThread {
 }
 
 impl ReaderThread {
-    fn run(self, open: impl FnOnce() -> Result<Box<dyn Reader>, BoxError>) {
+    fn run(self, open: impl FnOnce(&dyn Fn() -> bool) -> Result<Box<dyn Reader>, BoxError>) {
         if let Err(error) = contain(&self.place, || Ok(self.read(open))).and_then(|result| result) {
             // Nobody listens any more when the stream was dropped.
             let _ = self.queue.blocking_send(Err(error));
         }
     }
 
-    fn read(&self, open: impl FnOnce() -> Result<Box<dyn Reader>, BoxError>) -> Result<(), StreamError> {
-        let mut reader = contain(&self.place, open)?;
+    fn read(
+        &self,
+        open: impl FnOnce(&dyn Fn() -> bool) -> Result<Box<dyn Reader>, BoxError>,
+    ) -> Result<(), StreamError> {
+        let mut reader = contain(&self.place, || open(&|| self.queue.is_closed()))?;
         if self.queue.blocking_send(Ok(Read::Opened(reader.start()))).is_err() {
             return Ok(());
         }

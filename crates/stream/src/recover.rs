@@ -144,12 +144,13 @@ async fn take_over(books: &Books, anew: bool) -> Result<Answer, StreamError> {
     }
 }
 
-/// Reads the checkpoint, or where that is damaged the newest intact one before it.
+/// Reads the checkpoint, or where that is damaged the newest intact one before it. One that cannot be asked for is not damaged, and
+/// nothing is gone back to because of it.
 async fn restore(books: &Books, reference: CheckpointRef, states: &mut Option<States>) -> Result<Event, StreamError> {
     let Some(store) = books.store.clone() else { return Ok(Event::NothingToRestore) };
     let metrics = books.metrics.clone();
     let read = tokio::task::spawn_blocking(move || read_intact(&store, &reference, &metrics)).await;
-    match read.unwrap_or(None) {
+    match read.map_err(|_| books.metrics.cut_off())?? {
         None => Ok(Event::NothingToRestore),
         Some(checkpoint) => {
             books.metrics.compare_arithmetic(&books.about, &checkpoint.about);
@@ -159,17 +160,19 @@ async fn restore(books: &Books, reference: CheckpointRef, states: &mut Option<St
     }
 }
 
-fn read_intact(store: &Mutex<ShardStore>, reference: &CheckpointRef, metrics: &ShardMetrics) -> Option<Checkpoint> {
+fn read_intact(
+    store: &Mutex<ShardStore>,
+    reference: &CheckpointRef,
+    metrics: &ShardMetrics,
+) -> Result<Option<Checkpoint>, StreamError> {
+    let away = |error| {
+        metrics.failed("its checkpoint cannot be read, which says nothing of its state; start again when it can", error)
+    };
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     match store.read(reference) {
-        Ok(checkpoint) => return Some(checkpoint),
-        Err(error) => metrics.checkpoint_unusable(reference, &error),
+        Ok(checkpoint) => return Ok(Some(checkpoint)),
+        Err(error) if error.is_damage() => metrics.checkpoint_unusable(reference, &error),
+        Err(error) => return Err(away(error)),
     }
-    match store.newest_before(reference) {
-        Ok(older) => older,
-        Err(error) => {
-            metrics.checkpoint_unusable(reference, &error);
-            None
-        }
-    }
+    store.newest_before(reference).map_err(away)
 }

@@ -297,6 +297,11 @@ impl<'a> Run<'a> {
                 tracing::info!(source = self.trees[tree].name, partitions = %listed(&partitions), "assigned");
                 for partition in partitions {
                     let key = (tree, partition);
+                    if let Some(error) = self.also_of_another(&key) {
+                        let _ = self.failure.set(error);
+                        self.stop.cancel();
+                        return;
+                    }
                     match self.controls.get_mut(&key) {
                         // Two shards of one partition would be in each other's way.
                         Some(controls) => controls.again = controls.revoked,
@@ -320,6 +325,21 @@ impl<'a> Run<'a> {
                 self.stop.cancel();
             }
         }
+    }
+
+    /// Two sources whose topics come to overlap, as patterns can. What is committed and learned goes by the partition's name alone,
+    /// and which topics a pattern names is known only when they are assigned.
+    fn also_of_another(&self, (tree, partition): &Key) -> Option<StreamError> {
+        let has = |other: &usize| {
+            let key = (*other, partition.clone());
+            *other != *tree && (self.anew.contains_key(&key) || self.trees[*other].partitions.contains(partition))
+        };
+        let other = (0..self.trees.len()).find(has)?;
+        let message = format!(
+            "source `{}` reads it, and now `{}` is to read it too, but what is committed and learned goes by its name; let the topics of one leave out those of the other, or read them by two pipelines",
+            self.trees[other].name, self.trees[*tree].name
+        );
+        Some(StreamError::Recovery { partition: partition.clone(), message, source: None })
     }
 
     fn give_up(&mut self, tree: usize, partitions: Vec<PartitionId>, end: fn(&Controls)) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use sluicegate_checkpoint::protocol::{Protocol, Rules};
-use sluicegate_core::{Delivery, LedgerError, Metrics, PartitionId, ShardContext, Source};
+use sluicegate_core::{Delivery, Metrics, PartitionId, ShardContext, Source};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -127,9 +127,9 @@ impl Shard {
             let why = match result {
                 Ok(Attempt::Over(outcome)) => return Ok(outcome),
                 Ok(Attempt::Again(why)) => why,
-                Err(error) => match error.ledger_error() {
-                    Some(LedgerError::Lost(_)) => error.to_string(),
-                    _ => return Err(error),
+                Err(error) => match error.may_pass().filter(|_| ledger.is_some()) {
+                    Some(why) => why,
+                    None => return Err(error),
                 },
             };
             fruitless = if metrics.commits() > before { 0 } else { fruitless + 1 };
@@ -195,7 +195,6 @@ impl Shard {
             commits_apart: apart,
             keeps_checkpoints: store.is_some(),
             has_staged: store.is_some() && sink_types.any(|(_, factory)| factory.delivery() == Delivery::Staged),
-            begin_anew: false,
         };
         let trace = self.commits.trace.as_deref();
         let mut books = Books {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::config::Document;
 use sluicegate_core::*;
-use sluicegate_stream::{CancellationToken, Pipeline, PipelineSpec, RunOptions};
+use sluicegate_stream::{CancellationToken, Pipeline, PipelineSpec, RunOptions, RunReport, StreamError};
 
 /// How long a test waits for something that must happen. Only a failing test ever waits that long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,6 +23,11 @@ struct World {
     committed: Option<Commit>,
     /// A commit of this position or a later one fails, once.
     loses: Option<i64>,
+    /// So many times, nobody answers where a reader is opened.
+    away: usize,
+    /// Changes for a second source.
+    changes_of_second: VecDeque<Change>,
+    sources: usize,
     /// Where each reader began.
     opened: Vec<i64>,
     released: usize,
@@ -74,6 +79,9 @@ fn schema() -> SchemaRef {
 #[derive(Deserialize, JsonSchema)]
 struct Log {
     rows: i64,
+    /// Says which partitions there are before any is assigned.
+    #[serde(default)]
+    lists: bool,
 }
 
 impl SourceConfig for Log {
@@ -88,7 +96,7 @@ impl Source for Log {
     }
 
     fn partitions(&mut self) -> Result<Vec<PartitionId>, BoxError> {
-        Ok(p())
+        Ok(if self.lists { p() } else { Vec::new() })
     }
 
     fn is_live(&self) -> bool {
@@ -96,7 +104,13 @@ impl Source for Log {
     }
 
     fn membership(&mut self, _: &str) -> Result<Option<Box<dyn Membership>>, BoxError> {
-        Ok(Some(Box::new(Group(Shared::here()))))
+        let world = Shared::here();
+        let mut place = 0;
+        world.tell(|world| {
+            place = world.sources;
+            world.sources += 1;
+        });
+        Ok(Some(Box::new(Group(world, place))))
     }
 
     fn ledger(&mut self, _: &PartitionId) -> Result<Option<Box<dyn Ledger>>, BoxError> {
@@ -105,6 +119,14 @@ impl Source for Log {
 
     fn open(&mut self, _: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
         let first = from.map_or(0, |from| from.0);
+        let mut away = false;
+        Shared::here().tell(|world| {
+            away = world.away > 0;
+            world.away = world.away.saturating_sub(1);
+        });
+        if away {
+            return Err(Passing::new("no broker answers").into());
+        }
         Shared::here().tell(|world| world.opened.push(first));
         Ok(Box::new(LogReader { first, next: first, rows: self.rows }))
     }
@@ -134,11 +156,14 @@ impl Reader for LogReader {
     }
 }
 
-struct Group(Shared);
+/// Of the first source, or another.
+struct Group(Shared, usize);
 
 impl Membership for Group {
     fn next(&mut self, _: Duration) -> Result<Option<Change>, BoxError> {
-        let change = self.0.see().changes.pop_front();
+        let mut world = self.0.see();
+        let change = if self.1 == 0 { world.changes.pop_front() } else { world.changes_of_second.pop_front() };
+        drop(world);
         if change.is_none() {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -197,17 +222,29 @@ impl Sink for Holding {
     }
 }
 
-/// Runs the pipeline in a world, and `script` beside it; what the world is like after that.
+const ONE: &str = "[source.in]\ntype = 'log'\nrows = 5\nlists = true\n[sink.out]\ntype = 'holding'\ninput = 'in'\n";
+
+/// Runs the pipeline in a world, and `script` beside it; where its readers began.
 fn run(world: World, options: RunOptions, script: impl FnOnce(&Shared)) -> Vec<i64> {
+    let (result, opened) = run_pipeline(ONE, world, options, script);
+    result.unwrap();
+    opened
+}
+
+fn run_pipeline(
+    text: &str,
+    world: World,
+    options: RunOptions,
+    script: impl FnOnce(&Shared),
+) -> (Result<RunReport, StreamError>, Vec<i64>) {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let shared = Shared::default();
     *shared.see() = world;
     *WORLD.lock().unwrap() = Some(shared.clone());
-    let text = "name = 'p'\n[source.in]\ntype = 'log'\nrows = 5\n[sink.out]\ntype = 'holding'\ninput = 'in'\n";
     let mut registry = Registry::new();
     registry.source::<Log>("log").unwrap();
     registry.sink::<Holding>("holding").unwrap();
-    let document = Document::parse("p.toml", text.to_owned(), Vec::new()).unwrap();
+    let document = Document::parse("p.toml", format!("name = 'p'\n{text}"), Vec::new()).unwrap();
     let pipeline = Pipeline::bind(&PipelineSpec::parse(&document).unwrap(), &registry).unwrap();
     let cancel = CancellationToken::new();
     let options = options.cancel(cancel.clone());
@@ -215,8 +252,9 @@ fn run(world: World, options: RunOptions, script: impl FnOnce(&Shared)) -> Vec<i
     let running = runtime.spawn(pipeline.run(options));
     script(&shared);
     cancel.cancel();
-    runtime.block_on(running).unwrap().unwrap();
-    shared.see().opened.clone()
+    let result = runtime.block_on(running).unwrap();
+    let opened = shared.see().opened.clone();
+    (result, opened)
 }
 
 fn committed(position: i64) -> Option<Commit> {
@@ -263,4 +301,33 @@ fn a_partition_that_comes_back_before_its_shard_has_ended_is_begun_again_then() 
         assert_eq!(shared.see().released, 0, "the partition is this process's");
     });
     assert_eq!(opened.len(), 2);
+}
+
+#[test]
+fn a_shard_begins_again_where_nobody_answered_when_it_was_opened() {
+    let changes = [Change::Assigned(p())].into();
+    let opened = run(World { changes, away: 2, ..World::default() }, RunOptions::default(), |shared| {
+        shared.wait_committed(5);
+    });
+    assert_eq!(opened, [0]);
+}
+
+#[test]
+fn a_partition_that_two_sources_get_is_refused_by_name() {
+    let second = ONE.replace(".in]", ".again]").replace("'in'", "'again'").replace(".out]", ".other]");
+    let text = format!("{ONE}{second}").replace("lists = true\n", "");
+    let world = World { changes: [Change::Assigned(p())].into(), ..World::default() };
+    let (result, opened) = run_pipeline(&text, world, RunOptions::default(), |shared| {
+        shared.wait_committed(5);
+        // Also one that the first has given up again: what it committed is there.
+        shared.tell(|world| world.changes.push_back(Change::Revoked(p())));
+        shared.wait("the release", |world| world.released == 1);
+        shared.tell(|world| world.changes_of_second.push_back(Change::Assigned(p())));
+        shared.wait("the second hears of it", |world| world.changes_of_second.is_empty());
+        // And is refused: else it would be opened.
+        std::thread::sleep(Duration::from_millis(200));
+    });
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("partition `p`") && error.contains("`in`") && error.contains("`again`"), "{error}");
+    assert_eq!(opened, [0]);
 }

@@ -9,7 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
-use super::group::{Command, GroupChange, Served};
+use super::group::GroupChange;
+use super::serve::{Command, Served};
 
 /// Logged at most so often: a broker that is away is told about many times a second.
 const TOLD_EVERY: Duration = Duration::from_secs(10);

@@ -1,27 +1,30 @@
 //! The thread of a consumer, and what others ask of it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::RawRecord;
 use super::badge::Badge;
+use super::call::CallError;
 use super::context::Context;
 use super::queue::{Queue, Taken, TapEnd, TapError};
+use super::serve::{Client, Command, Name, only};
 use super::strangers;
 use crate::Connection;
 
 /// How long one call to a broker may take.
-const CALL: Duration = Duration::from_secs(10);
+pub(super) const CALL: Duration = Duration::from_secs(10);
+/// How long the thread may take until it has dealt with what others asked of it before, and has sought.
+const TAP_WITHIN: Duration = Duration::from_secs(30);
 /// The thread looks so often whether something was asked of it.
-const POLL: Duration = Duration::from_millis(20);
+pub(super) const POLL: Duration = Duration::from_millis(20);
 /// librdkafka's defaults.
 const SESSION_TIMEOUT_MS: u64 = 45_000;
 const MAX_POLL_INTERVAL_MS: u64 = 300_000;
@@ -60,27 +63,6 @@ pub struct PartitionEnds {
     /// The offset that the next record will get.
     pub high: i64,
 }
-
-type Name = (String, i32);
-
-pub(crate) enum Command {
-    Tap { name: Name, from: i64, queue: Arc<Queue>, answer: Sender<Result<(), String>> },
-    Resume(Name),
-    Release(Name),
-    Leave,
-}
-
-/// What the thread knows of its partitions.
-#[derive(Default)]
-pub(crate) struct Served {
-    /// Partitions that are read, and where their records go.
-    pub(crate) taken: HashMap<Name, Arc<Queue>>,
-    /// Partitions that were told as assigned and not yet released.
-    pub(crate) told: HashSet<Name>,
-    pub(crate) leaving: bool,
-}
-
-type Client = BaseConsumer<Context>;
 
 /// A member of a consumer group. Clones are the same member; it leaves when told to.
 #[derive(Clone)]
@@ -172,9 +154,8 @@ impl Group {
     ///
     /// # Errors
     /// When no broker answers.
-    pub fn ends(&self, topic: &str, partition: i32, within: Duration) -> Result<PartitionEnds, String> {
-        let (low, high) =
-            self.consumer.fetch_watermarks(topic, partition, within).map_err(|error| error.to_string())?;
+    pub fn ends(&self, topic: &str, partition: i32, within: Duration) -> Result<PartitionEnds, CallError> {
+        let (low, high) = self.consumer.fetch_watermarks(topic, partition, within)?;
         Ok(PartitionEnds { low, high })
     }
 
@@ -182,11 +163,10 @@ impl Group {
     ///
     /// # Errors
     /// When no broker answers.
-    pub fn offset_at(&self, topic: &str, partition: i32, time_ms: i64) -> Result<i64, String> {
+    pub fn offset_at(&self, topic: &str, partition: i32, time_ms: i64) -> Result<i64, CallError> {
         let mut asked = TopicPartitionList::new();
-        let added = asked.add_partition_offset(topic, partition, Offset::Offset(time_ms));
-        added.map_err(|error| error.to_string())?;
-        let found = self.consumer.offsets_for_times(asked, CALL).map_err(|error| error.to_string())?;
+        asked.add_partition_offset(topic, partition, Offset::Offset(time_ms))?;
+        let found = self.consumer.offsets_for_times(asked, CALL)?;
         match found.find_partition(topic, partition).map(|found| found.offset()) {
             Some(Offset::Offset(offset)) => Ok(offset),
             _ => Ok(self.ends(topic, partition, CALL)?.high),
@@ -197,13 +177,22 @@ impl Group {
     ///
     /// # Errors
     /// When the partition is not this member's, or no broker answers.
-    pub fn tap(&self, topic: &str, partition: i32, from: i64) -> Result<Tap, String> {
-        let name = (topic.to_owned(), partition);
+    pub fn tap(&self, topic: &str, partition: i32, from: i64) -> Result<Tap, CallError> {
+        self.begin_tap((topic.to_owned(), partition), from, None)
+    }
+
+    fn begin_tap(&self, name: Name, from: i64, instead: Option<Arc<Queue>>) -> Result<Tap, CallError> {
         let queue = Arc::new(Queue::new(self.settings.buffer_bytes_max));
         let (answer, answered) = channel();
-        let command = Command::Tap { name: name.clone(), from, queue: Arc::clone(&queue), answer };
+        let command = Command::Tap { name: name.clone(), from, queue: Arc::clone(&queue), instead, answer };
         self.commands.send(command).map_err(|_| gone())?;
-        answered.recv_timeout(CALL * 3).map_err(|_| gone())??;
+        answered.recv_timeout(TAP_WITHIN).map_err(|error| match error {
+            RecvTimeoutError::Timeout => {
+                let limit = TAP_WITHIN.as_secs();
+                CallError::Unanswered(format!("the Kafka consumer was busy for more than {limit} s"))
+            }
+            RecvTimeoutError::Disconnected => gone(),
+        })??;
         Ok(Tap { queue, name, group: self.clone() })
     }
 
@@ -224,8 +213,8 @@ impl Group {
     }
 }
 
-fn gone() -> String {
-    "the Kafka consumer has stopped".to_owned()
+fn gone() -> CallError {
+    CallError::Refused("the Kafka consumer has stopped".to_owned())
 }
 
 /// The records of one partition, from some offset on.
@@ -236,6 +225,22 @@ pub struct Tap {
 }
 
 impl Tap {
+    /// Which offsets the partition has.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn ends(&self, within: Duration) -> Result<PartitionEnds, CallError> {
+        self.group.ends(&self.name.0, self.name.1, within)
+    }
+
+    /// Reads on from another offset. This tap runs dry.
+    ///
+    /// # Errors
+    /// When somebody else has tapped the partition since, or it was released; when no broker answers.
+    pub fn again(&self, from: i64) -> Result<Self, CallError> {
+        self.group.begin_tap(self.name.clone(), from, Some(Arc::clone(&self.queue)))
+    }
+
     /// Takes up to `rows` records, as soon as there are so many, or `linger` after the first; none when none came for `wait`, or
     /// the broker had no more, which is then said once.
     ///
@@ -253,71 +258,6 @@ impl Tap {
         }
         Ok((records, end))
     }
-}
-
-impl Context {
-    /// Does what somebody asked for.
-    pub(crate) fn serve(&self, consumer: &Client, command: Command) {
-        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        match command {
-            Command::Tap { name, from, queue, answer } => {
-                let done = begin(consumer, &name, from, served.taken.contains_key(&name));
-                if done.is_ok()
-                    && let Some(before) = served.taken.insert(name, queue)
-                {
-                    before.fail(TapError::Failed("the partition is read from another place now".to_owned()));
-                }
-                let _ = answer.send(done);
-            }
-            Command::Resume(name) => {
-                if served.taken.contains_key(&name)
-                    && let Err(error) = consumer.resume(&only(&name))
-                {
-                    tracing::warn!("{}-{} cannot be resumed: {error}", name.0, name.1);
-                }
-            }
-            Command::Release(name) => {
-                served.taken.remove(&name);
-                served.told.remove(&name);
-            }
-            Command::Leave => served.leaving = true,
-        }
-    }
-}
-
-fn only((topic, partition): &Name) -> TopicPartitionList {
-    let mut list = TopicPartitionList::new();
-    list.add_partition(topic, *partition);
-    list
-}
-
-/// Seeks, and lets records come. `again`: the partition was read before.
-fn begin(consumer: &Client, name: &Name, from: i64, again: bool) -> Result<(), String> {
-    let until = Instant::now() + CALL;
-    loop {
-        let error = match consumer.seek(&name.0, name.1, Offset::Offset(from), CALL) {
-            Ok(()) => return consumer.resume(&only(name)).map_err(|error| error.to_string()),
-            Err(error) => error,
-        };
-        // librdkafka has given up on a partition whose offsets are gone, and does not seek in it any more.
-        if again && matches!(error, KafkaError::Seek(_)) {
-            return assign_anew(consumer, name, from).map_err(|error| error.to_string());
-        }
-        if Instant::now() >= until {
-            return Err(error.to_string());
-        }
-        // An assignment takes a moment to be in force.
-        std::thread::sleep(POLL);
-    }
-}
-
-/// Takes a partition out of what is fetched and puts it back at an offset. The group is not told, and need not be.
-fn assign_anew(consumer: &Client, name: &Name, from: i64) -> Result<(), KafkaError> {
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&name.0, name.1, Offset::Offset(from))?;
-    consumer.incremental_unassign(&only(name))?;
-    consumer.incremental_assign(&list)?;
-    consumer.resume(&only(name))
 }
 
 /// The thread's work, until it is told to leave.

@@ -113,8 +113,28 @@ impl KafkaLedger {
     ///
     /// A process that was stopped for a while and goes on does not know yet that its partitions went to another. Taking over
     /// would fence the rightful one.
+    ///
+    /// That another process has begun under the same identity meanwhile says only that it asks too, be it the one that is a member
+    /// or the one that is not. So it is asked again; only the group's own answer ends a shard.
     fn check_membership(&mut self, deadline: Instant) -> Result<(), LedgerError> {
         let Member::Subscribed(_) = self.spec.member else { return Ok(()) };
+        loop {
+            match self.probe(deadline)? {
+                Ok(()) => return Ok(()),
+                Err((Verdict::Fenced, error)) if Instant::now() >= deadline => {
+                    return Err(LedgerError::Lost(error.into()));
+                }
+                Err((Verdict::Fenced, error)) => {
+                    tracing::debug!(partition = %self.spec.partition, "asking the group again: {error}");
+                    std::thread::sleep(PAUSE);
+                }
+                Err((_, error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Asks once. The outer error says that it could not be asked.
+    fn probe(&mut self, deadline: Instant) -> Result<Result<(), (Verdict, LedgerError)>, LedgerError> {
         let group = self.membership()?;
         let probe = self.begin_anew(&format!("{}.probe", self.spec.transactional_id), deadline)?;
         probe.begin().map_err(|error| LedgerError::Lost(error.into()))?;
@@ -122,13 +142,14 @@ impl KafkaLedger {
         let mut element = offsets.add_partition(&self.spec.topic, self.spec.topic_partition);
         element.set_offset(KafkaOffset::Offset(0)).map_err(|error| LedgerError::Failed(error.into()))?;
         let doing = "ask whether this process is still a member of the group";
+        failpoint::reach("probe.before", &self.spec.partition);
         watched(doing, deadline, move || {
             let outcome = insist(doing, deadline, |limit| {
                 probe.outbox().producer().send_offsets_to_transaction(&offsets, &group, limit)
             });
             abort(&probe, ABORT);
-            outcome.map_err(|(_, error)| error)
-        })?
+            outcome
+        })
     }
 
     /// What is left of the transaction is void; waits a moment for the broker to know.

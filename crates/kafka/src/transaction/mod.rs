@@ -24,3 +24,4 @@ pub use registry::Transactions;
 pub use settings::ProducerSettings;
 pub use shard::ShardProducer;
 pub use spec::{LedgerSpec, Member};
+pub(crate) use verdict::is_passing;

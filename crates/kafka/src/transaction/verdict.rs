@@ -48,7 +48,7 @@ pub(super) fn verdict(error: &KafkaError) -> Verdict {
 }
 
 /// Whether an error of a plain call, such as reading offsets, passes by itself.
-pub(super) fn is_passing(code: Code) -> bool {
+pub(crate) fn is_passing(code: Code) -> bool {
     matches!(
         code,
         Code::OperationTimedOut

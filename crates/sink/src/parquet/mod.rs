@@ -9,6 +9,7 @@
 //! | `folder` | where files are: a local folder, or an object store |
 //! | `part` | one file in the making |
 //! | `layout` | how columns are encoded |
+//! | `segment` | rows between two checkpoints, verified when they are read back |
 //! | `sink` | the rows of one partition, cut into files |
 //! | `staged` | the same where rows become visible with commits |
 
@@ -19,6 +20,7 @@ mod layout;
 mod mark;
 mod names;
 mod part;
+mod segment;
 mod sink;
 mod staged;
 #[cfg(test)]

@@ -2,30 +2,26 @@
 //!
 //! A file grows over many checkpoints and is cut where its size says, as without checkpoints. So that its rows outlive the
 //! process, each stretch between two checkpoints is also written to a *segment*, an Arrow stream under a hidden name; after a
-//! crash the file is put together from its segments again. A file that is full is completed under a hidden name, and gets its
+//! crash the file is put together from its segments again, each of which must be what its checkpoint says. A file that is full is completed under a hidden name, and gets its
 //! own when the commit of a checkpoint that lists it is done.
 //!
 //! Hidden names are `.staged-<partition>-<number>.<kind>`, where the kind is `parquet` or `arrow`. Numbers of segments begin
 //! anew with each process, at one that no other has: one that was given up but still runs cannot write into another's.
 
-use std::io::{BufReader, BufWriter};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::StreamWriter;
+use blake3::{Hash, OUT_LEN};
 use parquet::file::properties::WriterProperties;
-use sluicegate_core::{Batch, BoxError, PartitionId, Sink, SnapshotReader, SnapshotWriter, failpoint};
-use sluicegate_place::PlaceError;
+use sluicegate_core::{Batch, BoxError, PartitionId, Sink, SnapshotError, SnapshotReader, SnapshotWriter, failpoint};
 
 use super::config::Existing;
 use super::directory::Directory;
-use super::folder::{Folder, Output};
+use super::folder::Folder;
 use super::names;
 use super::part::Part;
+use super::segment::{Segment, SegmentWriter};
 use super::sink::{Limits, check_columns};
 use crate::SinkError;
 
@@ -45,8 +41,8 @@ pub(super) struct StagedSink {
     number: u64,
     part: Option<Part>,
     /// Its segments that are complete, and the one in the making.
-    segments: Vec<u64>,
-    segment: Option<Segment>,
+    segments: Vec<Segment>,
+    segment: Option<SegmentWriter>,
     next_segment: u64,
     /// Files that are complete and have no name yet; the first so many of them are in the last snapshot.
     complete: Vec<u64>,
@@ -56,11 +52,6 @@ pub(super) struct StagedSink {
     obsolete_listed: usize,
     any_file: bool,
     ended: bool,
-}
-
-struct Segment {
-    name: String,
-    writer: StreamWriter<BufWriter<Output>>,
 }
 
 impl StagedSink {
@@ -192,14 +183,11 @@ impl StagedSink {
             Some(segment) => segment,
             None => {
                 let name = self.staged(self.next_segment, "arrow");
-                let file = BufWriter::new(self.folder().create(&name)?);
-                let path = self.folder().path_of(&name);
-                let writer = StreamWriter::try_new(file, &self.schema).map_err(|error| encode(path, error))?;
-                self.segment.insert(Segment { name, writer })
+                let segment = SegmentWriter::create(self.folder(), &name, &self.schema)?;
+                self.segment.insert(segment)
             }
         };
-        let written = segment.writer.write(rows);
-        written.map_err(|error| encode(self.directory.folder().path_of(&segment.name), error))
+        segment.write(rows)
     }
 
     /// Completes the file in the making under its hidden name. Its segments are needed only by snapshots that were made before.
@@ -209,11 +197,10 @@ impl StagedSink {
         self.any_file = true;
         self.complete.push(self.number);
         self.number += 1;
-        self.obsolete.append(&mut self.segments);
+        self.obsolete.extend(self.segments.drain(..).map(|segment| segment.number));
         if let Some(segment) = self.segment.take() {
-            let name = segment.name;
-            drop(segment.writer);
-            self.folder().remove("remove", &name)?;
+            drop(segment);
+            self.folder().remove("remove", &self.staged(self.next_segment, "arrow"))?;
             self.next_segment += 1;
         }
         Ok(())
@@ -222,24 +209,17 @@ impl StagedSink {
     /// Completes the segment in the making.
     fn settle(&mut self) -> Result<(), SinkError> {
         let Some(segment) = self.segment.take() else { return Ok(()) };
-        let path = || self.folder().path_of(&segment.name);
-        let file = segment.writer.into_inner().map_err(|error| encode(path(), error))?;
-        let file = file.into_inner().map_err(|error| encode(path(), error.into_error().into()))?;
-        file.complete()?;
-        self.segments.push(self.next_segment);
+        self.segments.push(segment.complete(self.next_segment)?);
         self.next_segment += 1;
         Ok(())
     }
 
     /// Puts the file in the making together again.
     fn refill(&mut self) -> Result<(), SinkError> {
-        for number in self.segments.clone() {
-            let name = self.staged(number, "arrow");
-            let path = self.folder().path_of(&name);
-            let file = BufReader::new(self.folder().open(&name)?);
-            let rows = StreamReader::try_new(file, None).map_err(|error| encode(path.clone(), error))?;
-            for rows in rows {
-                self.append(&rows.map_err(|error| encode(path.clone(), error))?, true)?;
+        for segment in self.segments.clone() {
+            let name = self.staged(segment.number, "arrow");
+            for rows in segment.rows(self.folder(), &name)? {
+                self.append(&rows?, true)?;
             }
         }
         Ok(())
@@ -291,7 +271,11 @@ impl Sink for StagedSink {
         let next = [self.number as i64, self.next_segment as i64, i64::from(self.any_file)];
         to.i64("next", &[next.len()], &next)?;
         to.i64("replaced", &[self.replaced.len()], &numbers(&self.replaced))?;
-        to.i64("segments", &[self.segments.len()], &numbers(&self.segments))?;
+        let of_segment = |segment: &Segment| [segment.number as i64, segment.size_bytes as i64];
+        let segments: Vec<i64> = self.segments.iter().flat_map(of_segment).collect();
+        to.i64("segments", &[self.segments.len(), 2], &segments)?;
+        let hashes: Vec<u8> = self.segments.iter().flat_map(|segment| *segment.blake3.as_bytes()).collect();
+        to.u8("segments.blake3", &[self.segments.len(), OUT_LEN], &hashes)?;
         Ok(to.i64("complete", &[self.complete.len()], &numbers(&self.complete))?)
     }
 
@@ -304,7 +288,7 @@ impl Sink for StagedSink {
         self.number = u64::try_from(next[0]).unwrap_or_default();
         self.next_segment = u64::try_from(next[1]).unwrap_or_default();
         self.any_file = next[2] != 0;
-        self.segments = numbers("segments")?;
+        self.segments = segments_in(from)?;
         self.complete = numbers("complete")?;
         self.listed = self.complete.len();
         // The segment that its snapshot named last may be one that another process still writes after.
@@ -316,7 +300,8 @@ impl Sink for StagedSink {
             revealed |= !self.folder().holds(&self.staged(*number, "parquet"))?;
         }
         self.replaced = if revealed { Vec::new() } else { numbers("replaced")? };
-        self.remove_staged(&self.complete, &self.segments)?;
+        let segments: Vec<u64> = self.segments.iter().map(|segment| segment.number).collect();
+        self.remove_staged(&self.complete, &segments)?;
         self.begun = true;
         Ok(self.refill()?)
     }
@@ -337,12 +322,16 @@ impl Sink for StagedSink {
     }
 }
 
-fn encode(path: PathBuf, error: ArrowError) -> SinkError {
-    match error {
-        ArrowError::IoError(_, source) if source.get_ref().is_some_and(|inner| inner.is::<PlaceError>()) => {
-            SinkError::Store { message: source.to_string() }
-        }
-        ArrowError::IoError(_, source) => SinkError::Io { doing: "stage rows in", path, source },
-        error => SinkError::Encode { path, message: error.to_string() },
-    }
+/// The segments that a snapshot lists.
+fn segments_in(from: &SnapshotReader<'_>) -> Result<Vec<Segment>, SnapshotError> {
+    let len = from.shape("segments")?.first().copied().unwrap_or_default();
+    let numbers = from.i64("segments", &[len, 2])?;
+    let hashes = from.u8("segments.blake3", &[len, OUT_LEN])?;
+    let (numbers, hashes) = (numbers.as_chunks::<2>().0, hashes.as_chunks::<OUT_LEN>().0);
+    let segment = |([number, size_bytes], blake3): (&[i64; 2], &[u8; OUT_LEN])| Segment {
+        number: u64::try_from(*number).unwrap_or_default(),
+        size_bytes: u64::try_from(*size_bytes).unwrap_or_default(),
+        blake3: Hash::from_bytes(*blake3),
+    };
+    Ok(numbers.iter().zip(hashes).map(segment).collect())
 }

@@ -170,3 +170,39 @@ fn a_run_that_begins_anew_replaces_files_with_its_first_and_keeps_those_of_other
     sink.publish().unwrap();
     assert_eq!(visible(&folder), [0, 1, 2, 3, 4, 5]);
 }
+
+#[test]
+fn a_segment_that_is_not_what_was_written_is_refused_by_name() {
+    let folder = Folder::new();
+    let mut sink = open(folder.bind("").as_ref(), "p");
+    for first in [0, 5, 10] {
+        sink.write(&batch(first, rows(first, 5))).unwrap();
+    }
+    let state = snapshot(sink.as_mut());
+    drop(sink);
+    let names = folder.names();
+    let name = names.iter().find(|name| name.ends_with(".arrow")).unwrap();
+    let path = folder.out().join(name);
+    let whole = std::fs::read(&path).unwrap();
+    let refused = |bytes: &[u8], what: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        let mut sink = open(folder.bind("").as_ref(), "p");
+        let error = sink.restore(&SnapshotReader::parse(&state).unwrap()).unwrap_err().to_string();
+        assert!(error.contains(name.as_str()) && error.contains("is damaged"), "{what}: {error}");
+    };
+    // Messages begin at multiples of eight bytes, and a stream that is cut between two of them reads as complete.
+    for len in (0..whole.len()).step_by(8) {
+        refused(&whole[..len], &format!("the first {len} bytes"));
+    }
+    for place in (0..whole.len()).step_by(61) {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1;
+        refused(&flipped, &format!("byte {place} flipped"));
+    }
+    std::fs::write(&path, &whole).unwrap();
+    let mut sink = recover(&folder, "", &state);
+    sink.finish().unwrap();
+    snapshot(sink.as_mut());
+    sink.publish().unwrap();
+    assert_eq!(visible(&folder), (0..15).collect::<Vec<i64>>());
+}

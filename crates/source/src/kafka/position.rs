@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
-use sluicegate_kafka::{Group, PartitionEnds};
+use sluicegate_kafka::{CallError, Group, PartitionEnds};
 
 use crate::time;
 
@@ -42,7 +42,13 @@ impl KafkaStart {
         }
     }
 
-    pub(super) fn offset(&self, group: &Group, topic: &str, number: i32, ends: PartitionEnds) -> Result<i64, String> {
+    pub(super) fn offset(
+        &self,
+        group: &Group,
+        topic: &str,
+        number: i32,
+        ends: PartitionEnds,
+    ) -> Result<i64, CallError> {
         match self {
             Self::Earliest => Ok(ends.low),
             Self::Latest => Ok(ends.high),
@@ -60,7 +66,13 @@ impl KafkaStop {
         }
     }
 
-    pub(super) fn offset(&self, group: &Group, topic: &str, number: i32, ends: PartitionEnds) -> Result<i64, String> {
+    pub(super) fn offset(
+        &self,
+        group: &Group,
+        topic: &str,
+        number: i32,
+        ends: PartitionEnds,
+    ) -> Result<i64, CallError> {
         match self {
             Self::End => Ok(ends.high),
             Self::Offset(offset) => Ok(i64::try_from(*offset).unwrap_or(i64::MAX)),

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use sluicegate_core::{Batch, BoxError, Offset, Offsets, PartitionId, Progress, Reader, Rejected};
 use sluicegate_formats::{BadRecord, DecodeError, Decoder};
-use sluicegate_kafka::{Group, RawRecord, Tap, TapError};
+use sluicegate_kafka::{CallError, PartitionEnds, RawRecord, Tap, TapEnd, TapError};
 
-use super::source::{CALL, Reading};
+use super::source::{CALL, Reading, not_served};
 use crate::SourceError;
 
 /// A reader that waits for events says so this often.
@@ -15,11 +15,38 @@ const IDLE: Duration = Duration::from_millis(100);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 const ASK_WITHIN: Duration = Duration::from_millis(500);
 
+/// What comes when records are taken: some, or that there are none, or that no more will come.
+type Taken = Result<(Vec<RawRecord>, Option<TapEnd>), TapError>;
+
+/// The records of a partition, as a reader needs them.
+pub(super) trait Records: Send {
+    /// Takes records, or says that there are none.
+    fn take(&self, rows: usize, linger: Duration, wait: Duration) -> Taken;
+    /// Goes on at another offset.
+    fn seek(&mut self, to: i64) -> Result<(), CallError>;
+    /// Which offsets there are.
+    fn ends(&self, within: Duration) -> Result<PartitionEnds, CallError>;
+}
+
+impl Records for Tap {
+    fn take(&self, rows: usize, linger: Duration, wait: Duration) -> Taken {
+        Self::take(self, rows, linger, wait)
+    }
+
+    fn seek(&mut self, to: i64) -> Result<(), CallError> {
+        *self = self.again(to)?;
+        Ok(())
+    }
+
+    fn ends(&self, within: Duration) -> Result<PartitionEnds, CallError> {
+        Self::ends(self, within)
+    }
+}
+
 pub(super) struct KafkaReader {
     partition: PartitionId,
     name: (String, i32),
-    group: Group,
-    tap: Tap,
+    from: Box<dyn Records>,
     reading: Reading,
     decoder: Box<dyn Decoder>,
     first: i64,
@@ -39,8 +66,7 @@ impl KafkaReader {
     pub(super) fn new(
         partition: PartitionId,
         name: (String, i32),
-        group: Group,
-        tap: Tap,
+        from: Box<dyn Records>,
         reading: Reading,
         (first, next): (i64, i64),
         (stop, end): (Option<i64>, i64),
@@ -50,8 +76,7 @@ impl KafkaReader {
         Ok(Self {
             partition,
             name,
-            group,
-            tap,
+            from,
             reading,
             decoder,
             first,
@@ -119,15 +144,10 @@ impl KafkaReader {
         Ok(())
     }
 
-    fn failed(&self, message: String) -> SourceError {
-        SourceError::Kafka { topic: self.partition.to_string(), message }
-    }
-
     /// Some partition lost records that were still to be read. If it is this one, its first record is what can be gone on with, if
     /// anything may; if not, reading goes on where it was.
     fn tap_again(&mut self) -> Result<(), SourceError> {
-        let (topic, number) = (&self.name.0, self.name.1);
-        let low = self.group.ends(topic, number, CALL).map_err(|message| self.failed(message))?.low;
+        let low = self.from.ends(CALL).map_err(|error| not_served(&self.partition, error))?.low;
         if self.next < low {
             if !self.reading.skip_missing {
                 let (partition, wanted) = (self.partition.to_string(), self.next);
@@ -139,13 +159,11 @@ impl KafkaReader {
             );
             self.next = low;
         }
-        self.tap_from_next()
+        self.seek_next()
     }
 
-    fn tap_from_next(&mut self) -> Result<(), SourceError> {
-        let tap = self.group.tap(&self.name.0, self.name.1, self.next);
-        self.tap = tap.map_err(|message| self.failed(message))?;
-        Ok(())
+    fn seek_next(&mut self) -> Result<(), SourceError> {
+        self.from.seek(self.next).map_err(|error| not_served(&self.partition, error))
     }
 
     fn ask_how_far_behind(&mut self) {
@@ -154,7 +172,7 @@ impl KafkaReader {
         }
         self.asked_at = Some(Instant::now());
         // A broker that is away says nothing; the last answer is then the best there is.
-        if let Ok(ends) = self.group.ends(&self.name.0, self.name.1, ASK_WITHIN) {
+        if let Ok(ends) = self.from.ends(ASK_WITHIN) {
             self.high = Some(ends.high);
         }
     }
@@ -166,13 +184,16 @@ impl Reader for KafkaReader {
             return Ok(None);
         }
         self.ask_how_far_behind();
-        let (mut records, end) = match self.tap.take(self.reading.batch_rows, self.reading.linger, IDLE) {
+        let (mut records, end) = match self.from.take(self.reading.batch_rows, self.reading.linger, IDLE) {
             Ok(taken) => taken,
             Err(TapError::OffsetsGone) => {
                 self.tap_again()?;
                 (Vec::new(), None)
             }
-            Err(error) => return Err(self.failed(error.to_string()).into()),
+            Err(error) => {
+                let topic = self.partition.to_string();
+                return Err(SourceError::Kafka { topic, message: error.to_string() }.into());
+            }
         };
         // What lies between the last record and the stop may be for nobody's eyes: marks of transactions, and aborted records.
         if let (Some(end), Some(stop)) = (end, self.stop)
@@ -183,7 +204,7 @@ impl Reader for KafkaReader {
             if self.doubted.replace(self.next) == Some(self.next) {
                 return Ok(None);
             }
-            self.tap_from_next()?;
+            self.seek_next()?;
         }
         if let Some(last) = records.last() {
             self.next = last.offset.saturating_add(1);
@@ -209,3 +230,6 @@ impl Reader for KafkaReader {
         progress
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use sluicegate_core::{BoxError, Change, ConfigError, Ledger, Membership, Offset, PartitionId, Reader, Roles, Source};
+use sluicegate_core::{
+    BoxError, Change, ConfigError, Ledger, Membership, Offset, PartitionId, Passing, Reader, Roles, Source,
+};
 use sluicegate_kafka::{
-    Badge, Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions, find_partitions_of,
-    partition_of,
+    Badge, CallError, Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions,
+    find_partitions_of, partition_of,
 };
 
 use super::columns::Columns;
@@ -100,6 +102,16 @@ fn id((topic, number): &(String, i32)) -> PartitionId {
     PartitionId::new(format!("{topic}-{number}"))
 }
 
+/// A broker that is away may come back, so the shard begins again.
+pub(super) fn not_served(partition: &PartitionId, error: CallError) -> SourceError {
+    match error {
+        CallError::Unanswered(_) => {
+            SourceError::Unanswered { partition: partition.to_string(), source: Passing::new(error) }
+        }
+        error => SourceError::Kafka { topic: partition.to_string(), message: error.to_string() },
+    }
+}
+
 /// Topic and number of a partition.
 fn parse(partition: &PartitionId) -> Result<(String, i32), SourceError> {
     let parsed = partition.as_str().rsplit_once('-').and_then(|(topic, number)| Some((topic, number.parse().ok()?)));
@@ -185,7 +197,7 @@ impl Source for KafkaSource {
     fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
         let (topic, number) = parse(partition)?;
         let group = self.group()?;
-        let failed = |message: String| SourceError::Kafka { topic: format!("{topic}-{number}"), message };
+        let failed = |error| not_served(partition, error);
         let ends = group.ends(&topic, number, CALL).map_err(failed)?;
         let wanted = match from {
             Some(Offset(from)) => from,
@@ -214,12 +226,10 @@ impl Source for KafkaSource {
             Some(stop) => Some(stop.offset(group, &topic, number, ends).map_err(failed)?),
         };
         let tap = group.tap(&topic, number, first).map_err(failed)?;
-        let group = group.clone();
         Ok(Box::new(KafkaReader::new(
             partition.clone(),
             (topic, number),
-            group,
-            tap,
+            Box::new(tap),
             self.reading.clone(),
             // What is skipped counts as read: whoever goes on from a position gets everything from there on that is left.
             (from.map_or(first, |from| from.0), first),
