@@ -107,7 +107,9 @@ fn after_a_rewind_the_rows_since_come_again_and_lead_to_the_same_state() {
 
     let none = place.run(&["checkpoint", "rewind", "meters.toml", "data", "0000000099-a-b"]);
     assert_eq!(none.code, Some(1));
-    assert!(none.stderr.contains("0000000099-a-b/manifest.json is missing"), "{}", none.stderr);
+    for part in ["no checkpoint `0000000099-a-b`", "0000000099-a-b/manifest.json is missing", "checkpoint list"] {
+        assert!(none.stderr.contains(part), "no `{part}` in: {}", none.stderr);
+    }
 }
 
 #[test]

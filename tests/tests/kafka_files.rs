@@ -156,7 +156,7 @@ fn produce_names_a_topic_that_is_not_there_and_ends_cleanly_when_asked() {
     place.write_events("events.parquet", 5_000);
     let ended = place.run(&["produce", "events.parquet", "--topic", "nowhere", "--bootstrap", broker]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.stderr.contains("no topic `nowhere`"), "{ended:?}");
+    assert!(ended.stderr.starts_with("error: `sink.topic.topic`: the cluster has no topic `nowhere`"), "{ended:?}");
     let args = ["produce", "events.parquet", "--topic", "slow", "--bootstrap", broker, "--rate", "100", "--quiet"];
     let mut child = place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // Not by reading: a reader is told of the end only in a pause, and there is none.

@@ -204,7 +204,7 @@ impl Summary {
         let rate = grouped((events as f64 / seconds.max(1e-9)).round() as u64);
         let mut text = format!("{}: {} in {seconds:.1} s, {rate} events/s\n", self.pipeline, counted(events, "event"));
         if events == 0 && !report.interrupted {
-            text.push_str("nothing was read: the source holds no event, or none from `start` to `stop`\n");
+            text.push_str("nothing was read: the source holds no event, none from `start` to `stop`, or none since the last run\n");
         }
         for block in scores::blocks(samples).into_iter().filter(|block| !block.is_empty()) {
             text.push('\n');

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 use sluicegate_core::ConfigError;
 
 /// How a client connects: the settings `bootstrap_servers` and `properties` of a source or sink.
@@ -102,8 +104,23 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// Why librdkafka makes no client. Of a property its name is told and never its value, which may be a password.
+pub(crate) fn unmade(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            format!("librdkafka knows no property `{name}`")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("librdkafka does not take this value of the property `{name}`")
+        }
+        error => format!("cannot make a Kafka client: {error}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rdkafka::consumer::BaseConsumer;
+
     use super::*;
 
     fn with(name: &str) -> Result<Connection, ConfigError> {
@@ -125,5 +142,14 @@ mod tests {
         let connection = with("sasl.password").unwrap();
         assert_eq!(connection.client_config().get("sasl.password"), Some("hunter2"));
         assert!(!format!("{connection:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_property_that_is_misspelt_or_has_no_such_value_is_named_without_its_value() {
+        for name in ["sasl.passwort", "security.protocol"] {
+            let made = with(name).unwrap().client_config().create::<BaseConsumer>();
+            let said = unmade(&made.err().unwrap());
+            assert!(said.contains(&format!("`{name}`")) && !said.contains("hunter2"), "{said}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use sluicegate_core::ConfigError;
 
 use crate::Connection;
+use crate::client::unmade;
 
 /// Long enough to hear everything that waits.
 const HEAR: Duration = Duration::from_millis(100);
@@ -48,7 +49,7 @@ impl Probe {
         let mut config = connection.client_config();
         config.set("allow.auto.create.topics", "false");
         let client = BaseProducer::from_config_and_context(&config, Heard::default())
-            .map_err(|error| ConfigError::new("", format!("cannot make a Kafka client: {error}")))?;
+            .map_err(|error| ConfigError::new("properties", unmade(&error)))?;
         Ok(Self { client, bootstrap: connection.bootstrap_servers.clone() })
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn store(bucket: &str, environment: impl Iterator<Item = (String, Str
             Some((key, value))
         })
         .collect();
-    check_http(&settings)?;
+    check_endpoint(&settings)?;
     let retry = RetryConfig { max_retries: RETRIES_MAX, retry_timeout: RETRY_WITHIN, ..RetryConfig::default() };
     // What the environment says comes after, and wins.
     let builder = AmazonS3Builder::new()
@@ -38,16 +38,21 @@ pub(crate) fn store(bucket: &str, environment: impl Iterator<Item = (String, Str
     builder.build().map_err(|error| error.to_string())
 }
 
-/// Refuses a server without TLS that is not known to be meant: the client alone would not say why it cannot be asked.
-fn check_http(settings: &[(AmazonS3ConfigKey, String)]) -> Result<(), String> {
+/// Refuses a server without TLS that is not known to be meant, of which the client alone would not say why it cannot be asked, and
+/// one with credentials in its URL, which the client repeats in every error.
+fn check_endpoint(settings: &[(AmazonS3ConfigKey, String)]) -> Result<(), String> {
     let is_http = |value: &str| value.trim().to_ascii_lowercase().starts_with("http://");
     let allows = |(key, value): &(AmazonS3ConfigKey, String)| {
         *key == AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp) && value.trim().eq_ignore_ascii_case("true")
     };
-    let plain = settings.iter().any(|(key, value)| {
-        matches!(key, AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint) && is_http(value)
-    });
-    if plain && !settings.iter().any(allows) {
+    let names_server =
+        |key: &AmazonS3ConfigKey| matches!(key, AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint);
+    let endpoints = || settings.iter().filter(|(key, _)| names_server(key)).map(|(_, value)| value);
+    if endpoints().any(|value| value.contains('@')) {
+        return Err("AWS_ENDPOINT_URL holds a user or a password; leave them out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            .to_owned());
+    }
+    if endpoints().any(|value| is_http(value)) && !settings.iter().any(allows) {
         return Err("AWS_ENDPOINT_URL names a server without TLS; set AWS_ALLOW_HTTP=true if that is meant".to_owned());
     }
     Ok(())
@@ -83,5 +88,13 @@ mod tests {
             assert!(of(&[server, ("AWS_ALLOW_HTTP", "true")]).is_ok());
         }
         assert!(of(&[("AWS_ENDPOINT_URL", "https://127.0.0.1:9000")]).is_ok());
+    }
+
+    #[test]
+    fn a_server_with_credentials_in_its_url_is_refused_without_repeating_them() {
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT", "aws_endpoint_url_s3"] {
+            let refused = of(&[(name, "https://me:hunter2@127.0.0.1:9000")]).unwrap_err();
+            assert!(refused.contains("AWS_SECRET_ACCESS_KEY") && !refused.contains("hunter2"), "{refused}");
+        }
     }
 }

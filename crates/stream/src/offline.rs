@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use sluicegate_checkpoint::CheckpointError;
 use sluicegate_core::{BoxError, CheckpointRef, Commit, Delivery, LedgerError, PartitionId, ShardContext};
 
 use crate::commits::Ledgered;
@@ -43,7 +44,12 @@ impl Pipeline {
             )));
         }
         let mut shard = store.shard(partition);
-        let reference = shard.reference_of(checkpoint)?;
+        let reference = shard.reference_of(checkpoint).map_err(|error| match error {
+            CheckpointError::Missing { file } => refused(format!(
+                "there is no checkpoint `{checkpoint}` ({file} is missing); `sluice checkpoint list` shows which there are"
+            )),
+            error => error.into(),
+        })?;
         shard.read(&reference)?;
         let context = |name: &str| ShardContext::new(partition.clone(), name, sluicegate_core::Metrics::new());
         let mut source = tree.source.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,10 +16,10 @@ const BATCHES_PER_SECOND: f64 = 20.0;
 /// Rows of a batch, at most, as the Parquet source has it by itself.
 const BATCH_ROWS_MAX: f64 = 8192.0;
 
-/// A pipeline that does what `args` ask for. Paths are relative to the current folder.
+/// A pipeline that does what `args` ask for. Paths are relative to the current folder, and errors name no line: there is no file.
 pub(super) fn document(args: &ProduceArgs) -> Result<Document, Failure> {
     let overrides = args.overrides()?;
-    Document::parse(PathBuf::from("sluice-produce"), text(args), overrides).map_err(|error| Failure::wrong(&error))
+    Document::parse(PathBuf::new(), text(args), overrides).map_err(|error| Failure::wrong(&error))
 }
 
 pub(super) fn text(args: &ProduceArgs) -> String {

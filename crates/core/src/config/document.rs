@@ -39,7 +39,8 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Document {
-    /// Takes the text of `file`, with `overrides` in place of what it says.
+    /// Takes the text of `file`, with `overrides` in place of what it says. An empty path means that the text is of no file that
+    /// anybody could look into: errors then name settings alone.
     ///
     /// `${NAME}` inside a string value is replaced by the environment variable `NAME`, once, here; `$${` stands for a
     /// literal `${`.
@@ -171,7 +172,7 @@ impl Inner {
         if let Some(applied) = self.overriding(path) {
             return LocatedError { file: applied.origin(), place: None, key, message, help: None };
         }
-        let span = span.filter(|span| *span != (0..0));
+        let span = span.filter(|span| *span != (0..0) && !self.file.as_os_str().is_empty());
         let place = span.map(|span| {
             let before = &self.text[..floor_char_boundary(&self.text, span.start)];
             let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 /// An error in a pipeline file, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocatedError {
-    /// The file; `--set` with what followed it where the setting came from the command line.
+    /// The file; `--set` with what followed it where the setting came from the command line; empty where the text is of no file.
     pub file: PathBuf,
-    /// Line, from 1, and column in characters, from 1; `None` where the setting came from the command line.
+    /// Line, from 1, and column in characters, from 1; `None` where the setting came from the command line or the text is of no file.
     pub place: Option<(usize, usize)>,
     /// Path of the setting in the file, such as `operator.forecast.model.hidden`; may be empty.
     pub key: String,
@@ -20,14 +20,17 @@ pub struct LocatedError {
 
 impl fmt::Display for LocatedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some((line, column)) = self.place {
-            write!(f, ":{line}:{column}")?;
+        let mut parts = Vec::new();
+        match self.place {
+            Some((line, column)) => parts.push(format!("{}:{line}:{column}", self.file.display())),
+            None if self.file.as_os_str().is_empty() => {}
+            None => parts.push(self.file.display().to_string()),
         }
         if !self.key.is_empty() {
-            write!(f, ": `{}`", self.key)?;
+            parts.push(format!("`{}`", self.key));
         }
-        write!(f, ": {}", self.message)?;
+        parts.push(self.message.clone());
+        f.write_str(&parts.join(": "))?;
         match &self.help {
             Some(help) => write!(f, "\n  help: {help}"),
             None => Ok(()),

@@ -81,6 +81,14 @@ fn overrides_replace_values_by_full_and_by_short_path() {
 }
 
 #[test]
+fn where_there_is_no_file_an_error_names_the_setting_alone() {
+    let document =
+        Document::parse_with_env("", "a = 1\n[operator.forecast]\ntype = \"forecast\"\n", Vec::new(), |_| None);
+    let error = forecast(&document.unwrap()).locate(ConfigError::new("type", "there is none"));
+    assert_eq!(error.to_string(), "`operator.forecast.type`: there is none");
+}
+
+#[test]
 fn an_override_that_does_not_fit_is_an_error_without_a_line() {
     let document = document(TEXT, &["model.hidden=many"]).unwrap();
     let error = forecast(&document).read::<Settings>().unwrap_err();

@@ -116,7 +116,16 @@ impl Group {
             config.set("fetch.queue.backoff.ms", "10");
         }
         let consumer: Client = config.create_with_context(context).map_err(|error| error.to_string())?;
-        strangers::refuse(&consumer, &settings.group, &badge)?;
+        let session = settings.connection.number("session.timeout.ms").unwrap_or(SESSION_TIMEOUT_MS);
+        let members = strangers::refuse(&consumer, &settings.group, &badge)?;
+        if members > 0 {
+            tracing::info!(
+                group = %settings.group,
+                members,
+                "the consumer group has members already, so partitions may come late or not at all; a process that was killed \
+                 counts until its session.timeout.ms ({session} ms here) is over"
+            );
+        }
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| error.to_string())?;
         let group = Self {
@@ -127,7 +136,6 @@ impl Group {
             thread: Arc::default(),
         };
         let consumer = Arc::clone(&group.consumer);
-        let session = group.settings.connection.number("session.timeout.ms").unwrap_or(SESSION_TIMEOUT_MS);
         let thread = std::thread::Builder::new()
             .name(format!("kafka {}", group.settings.group))
             .spawn(move || poll(&consumer, Duration::from_millis(session)))
@@ -147,7 +155,7 @@ impl Group {
     /// # Errors
     /// When one does: both are named, with what to do.
     pub fn refuse_strangers(&self) -> Result<(), String> {
-        strangers::refuse(&self.consumer, &self.settings.group, &self.badge)
+        strangers::refuse(&self.consumer, &self.settings.group, &self.badge).map(drop)
     }
 
     /// Which offsets a partition has.

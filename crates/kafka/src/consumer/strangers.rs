@@ -12,14 +12,14 @@ const ASK: Duration = Duration::from_secs(5);
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Looks who is in the group.
+/// Looks who is in the group, and says how many are; 0 where nobody can tell.
 ///
 /// Members without a badge are let be: they may be of an earlier version. What they commit is told from ours by its note. Where
 /// no answer is to be had, a warning says so: a broker that is away must not keep a service from starting.
 ///
 /// # Errors
 /// When a member works for another pipeline: both are named, with what to do.
-pub(super) fn refuse(consumer: &BaseConsumer<Context>, group: &str, own: &Badge) -> Result<(), String> {
+pub(super) fn refuse(consumer: &BaseConsumer<Context>, group: &str, own: &Badge) -> Result<usize, String> {
     let mut said = String::new();
     for attempt in 0..TRIES {
         if attempt > 0 {
@@ -32,13 +32,14 @@ pub(super) fn refuse(consumer: &BaseConsumer<Context>, group: &str, own: &Badge)
                     let badge = Badge::of(member.client_id()).filter(|badge| badge != own)?;
                     Some((badge, member.client_host().trim_start_matches('/').to_owned()))
                 });
-                return stranger.map_or(Ok(()), |(badge, host)| Err(refusal(group, own, &badge, &host)));
+                let count = list.groups().iter().map(|group| group.members().len()).sum();
+                return stranger.map_or(Ok(count), |(badge, host)| Err(refusal(group, own, &badge, &host)));
             }
             Err(error) => said = error.to_string(),
         }
     }
     tracing::warn!("cannot see whether another pipeline uses the group `{group}`: {said}");
-    Ok(())
+    Ok(0)
 }
 
 fn refusal(group: &str, own: &Badge, other: &Badge, host: &str) -> String {
