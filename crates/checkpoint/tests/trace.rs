@@ -6,7 +6,7 @@ use sluicegate_checkpoint::protocol::{Event, Protocol, Rules};
 use sluicegate_checkpoint::trace::replay;
 use sluicegate_core::Offset;
 
-const RULES: Rules = Rules { commits_apart: true, keeps_checkpoints: true, has_staged: false, begin_anew: false };
+const RULES: Rules = Rules { commits_apart: true, keeps_checkpoints: true, has_staged: false };
 
 /// The lines of a shard that begins for the first time.
 fn trace() -> Vec<String> {
