@@ -148,6 +148,53 @@ fn produce_writes_every_row_in_order_with_its_key_and_one_partition_for_a_key() 
     }
 }
 
+/// Two sources in one pipeline, each with a sink of its own: what went through Kafka is what it was in the file.
+#[test]
+fn rows_come_back_from_a_topic_of_arrow_records_beside_the_file_that_they_are_of() {
+    let broker = broker();
+    create(broker, &[("arrow", 1)]);
+    let place = Workplace::new(SLUICE);
+    place.write_events("events.parquet", 400);
+    let args = ["produce", "events.parquet", "--topic", "arrow", "--bootstrap", broker, "--format", "arrow-ipc"];
+    let ended = place.run(&args);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    place.write(
+        "pipeline.toml",
+        &format!(
+            r#"
+name = "arrow"
+[checkpoint]
+path = "checkpoints"
+[source.topic]
+type = "kafka"
+bootstrap_servers = "{broker}"
+topics = "arrow"
+format = "arrow-ipc"
+schema = {{ meter = "string", load = "float64", note = "string" }}
+stop = "end"
+[source.file]
+type = "parquet"
+path = "events.parquet"
+[sink.of-topic]
+type = "parquet"
+input = "topic"
+path = "of-topic"
+[sink.of-file]
+type = "parquet"
+input = "file"
+path = "of-file"
+"#
+        ),
+    );
+    let ended = place.run(&["run", "pipeline.toml", "--quiet"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let (topic, file) = (read_folder(&place.path("of-topic")), read_folder(&place.path("of-file")));
+    assert_eq!((topic.num_rows(), file.num_rows()), (400, 400));
+    for column in ["meter", "load", "note"] {
+        assert_eq!(topic.column_by_name(column), file.column_by_name(column), "{column}");
+    }
+}
+
 #[test]
 fn produce_names_a_topic_that_is_not_there_and_ends_cleanly_when_asked() {
     let broker = broker();

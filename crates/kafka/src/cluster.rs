@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use sluicegate_core::ConfigError;
 
 use crate::Connection;
+use crate::client::unmade;
 use crate::probe::Probe;
 
 /// How long a cluster is waited for while a pipeline is being checked.
@@ -57,4 +60,27 @@ pub fn find_partitions_of(client: &Connection, topic: &str, setting: &str) -> Re
         }
         Some(code) => Err(ConfigError::new(setting, format!("the topic `{topic}` cannot be used: {code}"))),
     }
+}
+
+/// Whether brokers remove records of a topic that have a later one of the same key. `false`, with a word in the log, where they do
+/// not say: a user may read a topic without being let see its settings.
+pub fn is_compacted(client: &Connection, topic: &str) -> bool {
+    match cleanup_policy(client, topic) {
+        Ok(policy) => policy.split(',').any(|part| part.trim() == "compact"),
+        Err(why) => {
+            tracing::info!(topic, "cannot see whether the topic is compacted: {why}");
+            false
+        }
+    }
+}
+
+fn cleanup_policy(client: &Connection, topic: &str) -> Result<String, String> {
+    let admin: AdminClient<DefaultClientContext> = client.client_config().create().map_err(|error| unmade(&error))?;
+    let options = AdminOptions::new().request_timeout(Some(WAIT));
+    let asked = [ResourceSpecifier::Topic(topic)];
+    let found = futures::executor::block_on(admin.describe_configs(&asked, &options));
+    let found = found.map_err(|error| error.to_string())?.pop().ok_or("no answer")?;
+    let found = found.map_err(|code| code.to_string())?;
+    let policy = found.get("cleanup.policy").and_then(|entry| entry.value.clone());
+    policy.ok_or_else(|| "it has no `cleanup.policy`".to_owned())
 }

@@ -9,7 +9,7 @@ mod produce;
 mod transaction;
 
 pub use client::Connection;
-pub use cluster::{cluster_id, find_partitions_of, partitions_of};
+pub use cluster::{cluster_id, find_partitions_of, is_compacted, partitions_of};
 pub use consumer::{
     Badge, CallError, Group, GroupChange, GroupSettings, PartitionEnds, RawRecord, Tap, TapEnd, TapError,
 };

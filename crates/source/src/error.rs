@@ -237,6 +237,14 @@ pub enum SourceError {
         /// The first offset that is there.
         low: i64,
     },
+    /// A topic that a pattern names is compacted.
+    #[error(
+        "the topic of partition `{partition}` is compacted, so records that a crash makes it read again may be gone by then; leave it out of the pattern, or set `missing_offsets = \"skip\"`"
+    )]
+    Compacted {
+        /// The partition.
+        partition: String,
+    },
     /// A position past the end of a partition.
     #[error(
         "partition `{partition}` has to be read from offset {wanted} on, but ends at offset {high}; was the topic deleted and made again? Start over on purpose with --fresh, or with another `group`"

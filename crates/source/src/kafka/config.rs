@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::{ConfigError, PipelineContext, Source, SourceConfig};
 use sluicegate_formats::{AvroConfig, FieldType, Format, FormatConfig};
-use sluicegate_kafka::{Connection, GroupSettings, Partitioner, Transactions, cluster_id, partitions_of};
+use sluicegate_kafka::{Connection, GroupSettings, Partitioner, Transactions, cluster_id, is_compacted, partitions_of};
 
 use super::columns::Columns;
 use super::position::{KafkaStart, KafkaStop};
@@ -192,10 +192,11 @@ pub enum OnError {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MissingOffsets {
-    /// The run stops and says which offsets.
+    /// The run stops and says which offsets. A compacted topic is refused, since nobody can tell what it has lost.
     #[default]
     Fail,
-    /// Reading goes on at the first record that is still there, and a warning says which offsets are missing.
+    /// Reading goes on at the first record that is still there, and a warning says which offsets are missing. Of a compacted topic
+    /// what is left is read; after a crash, that may be less than was learned from before.
     Skip,
 }
 
@@ -218,6 +219,13 @@ impl SourceConfig for KafkaConfig {
                 continue;
             }
             let count = partitions_of(&connection, topic, "topics")?;
+            if self.missing_offsets == MissingOffsets::Fail && is_compacted(&connection, topic) {
+                let message = format!(
+                    "the topic `{topic}` is compacted, so records that a crash makes it read again may be gone by then"
+                );
+                return Err(ConfigError::new("topics", message)
+                    .help("read a topic with cleanup.policy=delete, or set `missing_offsets = \"skip\"`"));
+            }
             partitions.extend((0..count).map(|number| (topic.clone(), number as i32)));
         }
         let transactions = pipeline.shared::<Transactions>();

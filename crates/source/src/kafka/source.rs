@@ -11,7 +11,7 @@ use sluicegate_core::{
 };
 use sluicegate_kafka::{
     Badge, CallError, Group, GroupChange, GroupSettings, LedgerSpec, Member, Partitioner, Transactions,
-    find_partitions_of, partition_of,
+    find_partitions_of, is_compacted, partition_of,
 };
 
 use super::columns::Columns;
@@ -198,6 +198,11 @@ impl Source for KafkaSource {
         let (topic, number) = parse(partition)?;
         let group = self.group()?;
         let failed = |error| not_served(partition, error);
+        // Topics with a name of their own were looked at before anything began.
+        let by_pattern = !self.settings.topics.contains(&topic);
+        if by_pattern && !self.reading.skip_missing && is_compacted(&self.settings.connection, &topic) {
+            return Err(SourceError::Compacted { partition: format!("{topic}-{number}") }.into());
+        }
         let ends = group.ends(&topic, number, CALL).map_err(failed)?;
         let wanted = match from {
             Some(Offset(from)) => from,

@@ -14,20 +14,21 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use sluicegate_core::{
-    Batch, BoxError, Change, Membership, Offset, PartitionId, PipelineContext, Reader, Rejected, Source, SourceConfig,
+    Batch, BoxError, Change, ConfigError, Membership, Offset, PartitionId, PipelineContext, Reader, Rejected, Source,
+    SourceConfig,
 };
 use sluicegate_source::KafkaConfig;
 
 /// Longer than anything takes; a test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn connect(settings: &str, properties: &str) -> Box<dyn Source> {
+fn connect(settings: &str, properties: &str) -> Result<Box<dyn Source>, ConfigError> {
     let settings = format!(
         "bootstrap_servers = '{}'\nformat = 'text'\nlinger_ms = 1\nproperties = {{ 'topic.metadata.refresh.interval.ms' = '300'{properties} }}\n{settings}",
         support::bootstrap()
     );
     let config: KafkaConfig = toml::from_str(&settings).unwrap();
-    config.connect(&PipelineContext::new(support::name("pipeline"), ".")).unwrap()
+    config.connect(&PipelineContext::new(support::name("pipeline"), "."))
 }
 
 /// A source that has joined its group.
@@ -44,7 +45,7 @@ impl Joined {
 
     /// With further properties of librdkafka.
     fn with(settings: &str, properties: &str) -> Self {
-        let mut source = connect(settings, properties);
+        let mut source = connect(settings, properties).unwrap();
         let members = source.membership("").unwrap().unwrap();
         Self { source, members, assigned: Vec::new() }
     }

@@ -6,8 +6,8 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::support::{block_on, bootstrap, create_topic, name};
-use crate::{Joined, fill, offsets, rows, to_the_end};
+use crate::support::{block_on, bootstrap, create_topic, create_topic_with, name};
+use crate::{Joined, connect, fill, offsets, rows, to_the_end};
 
 const FETCH_LITTLE: &str =
     ", 'fetch.message.max.bytes' = '1000', 'queued.max.messages.kbytes' = '2', 'queued.min.messages' = '1'";
@@ -43,6 +43,25 @@ fn a_position_whose_records_are_gone_is_refused_or_skipped_as_asked() {
     assert_eq!(reader.start().0, 3);
     let (batches, _) = to_the_end(&mut *reader);
     assert_eq!(offsets(&batches), [6, 7, 8, 9]);
+}
+
+#[test]
+fn a_compacted_topic_is_refused_until_what_is_gone_may_be_skipped() {
+    for policy in ["compact", "compact,delete"] {
+        let topic = name("compacted");
+        create_topic_with(&topic, 1, &[("cleanup.policy", policy)]);
+        let refused = connect(&format!("topics = '{topic}'\nstop = 'end'"), "").err().unwrap();
+        assert_eq!(refused.key, "topics");
+        assert!(refused.message.contains(&format!("`{topic}` is compacted")), "{refused}");
+        assert!(refused.help.is_some_and(|help| help.contains("missing_offsets")));
+
+        let mut joined = Joined::new(&format!("topics = '^{topic}$'\nstop = 'end'")).assigned(1);
+        let refused = joined.open(&format!("{topic}-0"), None).err().unwrap().to_string();
+        assert!(refused.contains("is compacted") && refused.contains("missing_offsets"), "{refused}");
+
+        let skips = format!("topics = '{topic}'\nstop = 'end'\nmissing_offsets = 'skip'");
+        assert!(Joined::new(&skips).assigned(1).open(&format!("{topic}-0"), None).is_ok());
+    }
 }
 
 #[test]
