@@ -56,7 +56,7 @@ pub fn lines() -> Vec<Line> {
 }
 
 fn kills(command: &str, broker: &mut Broker, length: Length, seed: u64) -> String {
-    let (times, events) = length.pick((40, 90_000), (200, 400_000));
+    let (times, events) = length.pick((40, 400_000), (200, 2_000_000));
     let done = kills::kills(command, broker.bootstrap(), "kills", events, times, seed);
     assert!(done.hits >= times * 9 / 10, "only {} of {times} kills hit a running process", done.hits);
     // A short run has each place once, in one shard or another.

@@ -11,6 +11,9 @@ use crate::SourceError;
 
 /// A reader that waits for events says so this often.
 const IDLE: Duration = Duration::from_millis(100);
+/// A reader that knows of more but got none for so long seeks again. Where partitions move a lot, a member was seen not to fetch one
+/// that it had been given, for good; seeking where one stands costs nothing and sets it going.
+const STALLED: Duration = Duration::from_secs(10);
 /// How far behind it is, a reader asks the broker this often, and waits at most so long for the answer.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 const ASK_WITHIN: Duration = Duration::from_millis(500);
@@ -60,6 +63,10 @@ pub(super) struct KafkaReader {
     rows: u64,
     high: Option<i64>,
     asked_at: Option<Instant>,
+    /// Since when nothing has come.
+    idle_since: Option<Instant>,
+    /// [`STALLED`].
+    stalled: Duration,
 }
 
 impl KafkaReader {
@@ -88,6 +95,8 @@ impl KafkaReader {
             rows,
             high,
             asked_at,
+            idle_since: None,
+            stalled: STALLED,
         })
     }
 
@@ -162,6 +171,17 @@ impl KafkaReader {
         self.seek_next()
     }
 
+    /// Whether nothing has come for long though there is more. What is there may be for nobody's eyes, such as the marks of
+    /// transactions: then this is said again and again, and does no harm.
+    fn has_stalled(&mut self) -> bool {
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        let stalled = self.high.is_some_and(|high| high > self.next) && since.elapsed() >= self.stalled;
+        if stalled {
+            self.idle_since = None;
+        }
+        stalled
+    }
+
     fn seek_next(&mut self) -> Result<(), SourceError> {
         self.from.seek(self.next).map_err(|error| not_served(&self.partition, error))
     }
@@ -208,6 +228,10 @@ impl Reader for KafkaReader {
         }
         if let Some(last) = records.last() {
             self.next = last.offset.saturating_add(1);
+            self.idle_since = None;
+        } else if self.has_stalled() {
+            tracing::debug!(partition = %self.partition, next = self.next, "nothing has come for long; seeking again");
+            self.seek_next()?;
         }
         if let Some(stop) = self.stop {
             records.retain(|record| record.offset < stop);

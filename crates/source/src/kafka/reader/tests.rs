@@ -95,6 +95,18 @@ fn an_end_of_before_the_seek_hides_no_record() {
 }
 
 #[test]
+fn a_partition_that_is_not_fetched_though_it_has_more_is_sought_again() {
+    let nothing = || Ok((vec![], None));
+    let (mut reader, script) = reader([nothing(), Ok((vec![record(0)], None)), nothing(), nothing()]);
+    assert_eq!(batches(&mut reader, &script).len(), 4);
+    assert!(script.0.lock().unwrap().sought.is_empty(), "not before it has waited");
+    script.0.lock().unwrap().taken.extend([nothing(), Ok((vec![record(8)], None)), nothing()]);
+    reader.stalled = Duration::ZERO;
+    batches(&mut reader, &script);
+    assert_eq!(script.0.lock().unwrap().sought, [1], "the broker has offsets to 8, and after that one nothing more");
+}
+
+#[test]
 fn reading_goes_on_at_the_first_record_that_is_left() {
     let (mut reader, script) =
         reader([Ok((vec![record(0)], None)), Err(TapError::OffsetsGone), Ok((vec![record(8)], None))]);
