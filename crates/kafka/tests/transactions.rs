@@ -29,6 +29,16 @@ fn shard(spec: &LedgerSpec) -> PartitionId {
     spec.partition.clone()
 }
 
+/// A consumer in a group that commits nothing by itself.
+fn consumer_in(group: &str) -> BaseConsumer {
+    ClientConfig::new()
+        .set("bootstrap.servers", bootstrap())
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap()
+}
+
 #[test]
 fn nothing_is_visible_before_the_commit_and_everything_with_it() {
     let topic = topic("visible");
@@ -165,12 +175,7 @@ fn a_transaction_that_was_open_for_too_long_is_lost_and_the_shard_goes_on() {
 fn an_offset_that_somebody_else_committed_is_refused_with_what_to_do() {
     let topic = topic("foreign");
     let spec = spec(&topic);
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap())
-        .set("group.id", &spec.group)
-        .set("enable.auto.commit", "false")
-        .create()
-        .unwrap();
+    let consumer = consumer_in(&spec.group);
     let mut offsets = TopicPartitionList::new();
     offsets.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(3)).unwrap();
     consumer.commit(&offsets, CommitMode::Sync).unwrap();
@@ -298,12 +303,7 @@ fn a_member_is_not_taken_for_another_because_two_ask_at_the_same_time() {
     failpoint::arm(ask_too);
     let topic = topic("two-ask");
     let mut spec = spec(&topic);
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap())
-        .set("group.id", &spec.group)
-        .set("enable.auto.commit", "false")
-        .create()
-        .unwrap();
+    let consumer = consumer_in(&spec.group);
     consumer.subscribe(&[&topic]).unwrap();
     while consumer.assignment().unwrap().count() == 0 {
         let _ = consumer.poll(Duration::from_millis(50));

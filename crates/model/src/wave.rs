@@ -1,5 +1,7 @@
 //! A wave: the next event of each of several keys, in log order, with everything that models look at.
 
+use std::ops::Range;
+
 /// Widths that all parts of a forecast agree on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dims {
@@ -44,9 +46,23 @@ impl Dims {
         self.inputs + self.codes.iter().map(Code::width).sum::<usize>()
     }
 
+    /// Where targets are classes: how many each output has.
+    pub fn classes_of_outputs(&self) -> impl Iterator<Item = usize> + '_ {
+        self.pairs().map(|(target, _)| self.classes[target])
+    }
+
+    /// Where the probabilities of each output are among all that are said of an event.
+    pub fn probability_ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.classes_of_outputs().scan(0, |end, classes| {
+            let start = *end;
+            *end += classes;
+            Some(start..*end)
+        })
+    }
+
     /// Probabilities that are said of an event: one for each class of each output.
     pub fn probabilities(&self) -> usize {
-        self.classes.iter().sum::<usize>() * self.horizons.len()
+        self.classes_of_outputs().sum()
     }
 
     /// The farthest horizon.

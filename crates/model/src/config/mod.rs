@@ -37,7 +37,8 @@ const HIDDEN_MAX: usize = 4096;
 /// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 40hKM for outstanding forecasts,
 /// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
 /// columns. At the defaults with one target: some 3.5 kB for each network. `seasonal` adds 8T · period, `garch` 8T · window (32 kB per
-/// target at its default), and each control 8hK for points that wait.
+/// target at its default), each control 8hK for points that wait, and a mixture 8M for each event ahead of each output. Of classes each
+/// outstanding forecast takes 4 bytes for each class.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {

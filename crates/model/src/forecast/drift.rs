@@ -38,11 +38,23 @@ impl Drift {
         self.detectors.clear(slot);
     }
 
-    /// Takes in the loss of the product's forecast, NaN where there is none, and says whether it raises an alarm.
-    pub(super) fn observe(&mut self, slot: usize, target: usize, loss: f64) -> bool {
-        let alarm = self.detectors.row_mut(slot)[target].update(loss);
-        self.alarms[target].add(u64::from(alarm));
-        alarm
+    /// Takes in the loss of the product's forecast of each target of an event, NaN where there is none. `alarms` is told which
+    /// raise an alarm, and `restart` is called for each of those.
+    pub(super) fn observe(
+        &mut self,
+        slot: usize,
+        losses: impl Iterator<Item = f64>,
+        alarms: &mut [bool],
+        mut restart: impl FnMut(usize),
+    ) {
+        let detectors = self.detectors.row_mut(slot).iter_mut();
+        for (target, ((detector, alarm), loss)) in detectors.zip(alarms).zip(losses).enumerate() {
+            *alarm = detector.update(loss);
+            self.alarms[target].add(u64::from(*alarm));
+            if *alarm {
+                restart(target);
+            }
+        }
     }
 
     pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

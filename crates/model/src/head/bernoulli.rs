@@ -1,7 +1,6 @@
 //! The probability of a yes.
 
 use super::{Head, RAW_SPAN, Standing};
-use crate::parameters::ParameterSpec;
 
 /// Probability p = 1/(1 + exp(−raw)) of a yes for each output. NLL of label y: ln(1 + exp(raw)) − y·raw, with ∂/∂raw = p − y.
 ///
@@ -24,14 +23,6 @@ impl Head<f32> for BernoulliHead {
     fn raw_len(&self) -> usize {
         self.outputs
     }
-
-    fn own_parameters(&self) -> Vec<ParameterSpec> {
-        Vec::new()
-    }
-
-    fn init(&self, _: &mut [f32]) {}
-
-    fn load(&mut self, _: &[f32]) {}
 
     fn forecast(&self, raw: &[f32], _: Standing<'_>, out: &mut [f32]) {
         for (raw, [no, yes]) in raw.iter().zip(out.as_chunks_mut().0) {

@@ -1,7 +1,6 @@
 //! Softmax over the classes of a target.
 
 use super::{Head, RAW_SPAN, Standing};
-use crate::parameters::ParameterSpec;
 
 /// Probabilities p = softmax(raw) of the classes of each output (Bridle 1990). NLL of class c: −ln p_c, with ∂/∂raw_j = p_j − 1[j = c].
 ///
@@ -32,14 +31,6 @@ impl Head<f32> for CategoricalHead {
     fn raw_len(&self) -> usize {
         self.classes.iter().sum()
     }
-
-    fn own_parameters(&self) -> Vec<ParameterSpec> {
-        Vec::new()
-    }
-
-    fn init(&self, _: &mut [f32]) {}
-
-    fn load(&mut self, _: &[f32]) {}
 
     fn forecast(&self, raw: &[f32], _: Standing<'_>, out: &mut [f32]) {
         let (mut raw, mut out) = (raw, out);

@@ -3,7 +3,6 @@
 use sluicegate_score::{Distribution, Gaussian};
 
 use super::{Head, Standing, clamp_log_scale};
-use crate::parameters::ParameterSpec;
 
 /// Errors beyond this many deviations pull no harder than one at it. Without the bound a single outlier can throw the
 /// parameters so far off that learning never recovers.
@@ -27,14 +26,6 @@ impl Head for GaussianHead {
     fn raw_len(&self) -> usize {
         2 * self.outputs
     }
-
-    fn own_parameters(&self) -> Vec<ParameterSpec> {
-        Vec::new()
-    }
-
-    fn init(&self, _: &mut [f32]) {}
-
-    fn load(&mut self, _: &[f32]) {}
 
     fn forecast(&self, raw: &[f32], standing: Standing<'_>, out: &mut [Option<Distribution>]) {
         for (k, out) in out.iter_mut().enumerate() {

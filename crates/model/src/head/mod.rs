@@ -58,10 +58,14 @@ pub trait Head<F = Option<Distribution>>: Send {
     fn raw_len(&self) -> usize;
 
     /// Parameters of its own beside the linear map, with their names and shapes.
-    fn own_parameters(&self) -> Vec<ParameterSpec>;
+    fn own_parameters(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
 
     /// Writes the starting values of its own parameters.
-    fn init(&self, own: &mut [f32]);
+    fn init(&self, own: &mut [f32]) {
+        let _ = own;
+    }
 
     /// Puts its own parameters back into their range after an optimizer step.
     fn constrain(&self, own: &mut [f32]) {
@@ -69,7 +73,9 @@ pub trait Head<F = Option<Distribution>>: Send {
     }
 
     /// Called after every change of the parameters, before any forecast under the new ones.
-    fn load(&mut self, own: &[f32]);
+    fn load(&mut self, own: &[f32]) {
+        let _ = own;
+    }
 
     /// The forecasts of a row, given its raw numbers: `out` has room for every output. Nothing is said of an output when the
     /// parameters are not finite.
@@ -131,10 +137,7 @@ impl HeadKind {
     /// When it is one of numbers.
     pub fn of_classes(self, dims: &Dims) -> Result<Box<dyn Head<f32>>, ModelError> {
         match self {
-            Self::Categorical => {
-                let classes = dims.pairs().map(|(target, _)| dims.classes[target]).collect();
-                Ok(Box::new(CategoricalHead::new(classes)))
-            }
+            Self::Categorical => Ok(Box::new(CategoricalHead::new(dims.classes_of_outputs().collect()))),
             Self::Bernoulli => Ok(Box::new(BernoulliHead::new(dims.outputs()))),
             Self::StudentT | Self::Gaussian | Self::Quantiles => Err(ModelError::Head { head: self, what: "classes" }),
         }

@@ -3,7 +3,6 @@
 use sluicegate_score::{Distribution, LEVELS, Quantiles, pinball};
 
 use super::{Head, Standing};
-use crate::parameters::ParameterSpec;
 
 /// A distance is the softplus of a raw number plus one of these, from the median outwards, so that the raw numbers of
 /// zero weights give the quantiles of the unit Gaussian.
@@ -91,14 +90,6 @@ impl Head for QuantilesHead {
     fn raw_len(&self) -> usize {
         WIDTH * self.outputs
     }
-
-    fn own_parameters(&self) -> Vec<ParameterSpec> {
-        Vec::new()
-    }
-
-    fn init(&self, _: &mut [f32]) {}
-
-    fn load(&mut self, _: &[f32]) {}
 
     fn forecast(&self, raw: &[f32], standing: Standing<'_>, out: &mut [Option<Distribution>]) {
         for (k, out) in out.iter_mut().enumerate() {

@@ -205,18 +205,13 @@ impl Layout {
     fn probabilities(&self, cells: &[usize], content: &Content<'_>) -> Result<ArrayRef, ModelError> {
         let (models, horizons) = (self.plan.models.len(), self.plan.dims.horizons.len());
         let width = self.plan.dims.probabilities();
-        let mut starts = Vec::new();
-        let mut end = 0;
-        for (target, _) in self.plan.dims.pairs() {
-            starts.push(end);
-            end += self.plan.dims.classes[target];
-        }
+        let ranges: Vec<_> = self.plan.dims.probability_ranges().collect();
         let mut builder = map_builder();
         for cell in cells {
             let (event, k, model) = (cell / self.per_event(), cell % self.per_event() / models, cell % models);
             let target = k / horizons;
             let of_model = &content.probabilities[(event * models + model) * width..][..width];
-            let of_output = &of_model[starts[k]..][..self.plan.dims.classes[target]];
+            let of_output = &of_model[ranges[k].clone()];
             if content.cells[*cell].issued.is_none() {
                 builder.append(false)?;
                 continue;

@@ -95,17 +95,21 @@ impl Classes {
     /// Looks for drift in how the product's forecasts of an event did; the weights of what has drifted go back to even.
     fn watch(&mut self, at: At) {
         let Some(drift) = &mut self.drift else { return };
-        let (targets, horizons, shown) = (self.dims.targets, self.dims.horizons.len(), self.shown.len());
-        for target in 0..targets {
-            let nearest = target * horizons;
-            let product = &self.cells[(at.place * self.dims.outputs() + nearest) * shown];
-            if drift.observe(at.slot, target, product.score.map_or(f64::NAN, |score| score.bits())) {
-                self.alarms[at.place * targets + target] = true;
+        let (targets, horizons) = (self.dims.targets, self.dims.horizons.len());
+        let products = self.cells[at.place * self.dims.outputs() * self.shown.len()..].iter();
+        // Of each target the nearest horizon's, the product being shown first.
+        let products = products.step_by(horizons * self.shown.len());
+        let alarms = &mut self.alarms[at.place * targets..][..targets];
+        drift.observe(
+            at.slot,
+            products.map(|cell| cell.score.map_or(f64::NAN, |score| score.bits())),
+            alarms,
+            |target| {
                 if let Some(weights) = &mut self.weights {
-                    weights.restart(at.slot, nearest..nearest + horizons);
+                    weights.restart(at.slot, target * horizons..(target + 1) * horizons);
                 }
-            }
-        }
+            },
+        );
     }
 }
 

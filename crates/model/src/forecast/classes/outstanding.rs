@@ -20,12 +20,7 @@ pub(super) struct Outstanding {
 impl Outstanding {
     pub(super) fn new(dims: &Dims, models: usize) -> Self {
         let (past, width) = (dims.horizon_max(), dims.probabilities());
-        let mut end = 0;
-        let outputs = dims.pairs().map(|(target, horizon)| {
-            let start = end;
-            end += dims.classes[target];
-            (horizon, start..end)
-        });
+        let outputs = dims.pairs().map(|(_, horizon)| horizon).zip(dims.probability_ranges());
         Self { models, past, outputs: outputs.collect(), width, issued: Slab::new(past * models * width, f32::NAN) }
     }
 

@@ -2,6 +2,8 @@
 
 use sluicegate_score::{Distribution, LEVELS, Score};
 
+use crate::forecast::column::Column;
+
 /// What was said of one output at one event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Issued {
@@ -80,6 +82,33 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) const EMPTY: Self = Self { issued: None, weight: f64::NAN, forecast: f64::NAN, score: Score::NAN };
+
+    /// The number in a column that has one of a cell; NaN where the column is of something else.
+    pub(super) fn number(&self, column: Column) -> f64 {
+        let issued = self.issued.as_ref();
+        match column {
+            Column::Mean => issued.map_or(f64::NAN, Issued::mean),
+            Column::Scale => issued.map_or(f64::NAN, Issued::scale),
+            Column::Shape => issued.map_or(f64::NAN, Issued::shape),
+            Column::Forecast => self.forecast,
+            Column::Nll => self.score.nll,
+            Column::Crps => self.score.crps,
+            Column::Pit => self.score.pit,
+            Column::Weight => self.weight,
+            // Those that are no numbers of a cell have their own place; those of classes are refused where settings are checked.
+            _ => f64::NAN,
+        }
+    }
+
+    /// The place of the family of what was issued in [`FAMILIES`].
+    pub(super) fn family(&self) -> i32 {
+        self.issued.as_ref().map_or(-1, Issued::family)
+    }
+
+    /// The quantiles of what was issued.
+    pub(super) fn quantiles(&self) -> [f64; LEVELS.len()] {
+        self.issued.as_ref().map_or([f64::NAN; LEVELS.len()], Issued::quantiles)
+    }
 }
 
 /// What became of a stretch of events.

@@ -11,7 +11,7 @@ use super::{Layout, data_type};
 use crate::error::ModelError;
 use crate::forecast::arrays::{self, dictionary};
 use crate::forecast::column::Column;
-use crate::forecast::numbers::issue::{FAMILIES, Issued, Outcome};
+use crate::forecast::numbers::issue::{FAMILIES, Outcome};
 use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
@@ -75,33 +75,22 @@ impl Layout for Long {
         let mut families = Vec::with_capacity(if self.plan.wants(Column::Family) { rows } else { 0 });
         let per_target = self.plan.dims.horizons.len() * self.plan.models.len();
         for (row, cell) in cells.iter().enumerate() {
-            let issued = cell.issued.as_ref();
             let mut place = 0;
             for column in &self.plan.columns {
                 let value = match column {
                     Column::Family => {
-                        families.push(issued.map_or(-1, Issued::family));
+                        families.push(cell.family());
                         f64::NAN
                     }
                     Column::Quantiles => {
-                        let quantiles = issued.map_or([f64::NAN; LEVELS.len()], Issued::quantiles);
-                        for (numbers, quantile) in numbers[place..].iter_mut().zip(quantiles) {
+                        for (numbers, quantile) in numbers[place..].iter_mut().zip(cell.quantiles()) {
                             numbers.push(quantile);
                         }
                         place += LEVELS.len();
                         continue;
                     }
-                    Column::Mean => issued.map_or(f64::NAN, Issued::mean),
-                    Column::Scale => issued.map_or(f64::NAN, Issued::scale),
-                    Column::Shape => issued.map_or(f64::NAN, Issued::shape),
                     Column::Observed => observed[row / per_target],
-                    Column::Forecast => cell.forecast,
-                    Column::Nll => cell.score.nll,
-                    Column::Crps => cell.score.crps,
-                    Column::Pit => cell.score.pit,
-                    Column::Weight => cell.weight,
-                    // Those of classes are refused where the settings are checked.
-                    _ => f64::NAN,
+                    column => cell.number(*column),
                 };
                 if data_type(*column) == DataType::Float64 {
                     numbers[place].push(value);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, SchemaRef};
 use sluicegate_core::PartitionId;
+use sluicegate_score::LEVELS;
 
 use super::{Layout, data_type};
 use crate::error::ModelError;
 use crate::forecast::arrays;
 use crate::forecast::column::Column;
-use crate::forecast::numbers::issue::{Cell, FAMILIES, Issued, Outcome};
+use crate::forecast::numbers::issue::{Cell, FAMILIES, Outcome};
 use crate::forecast::plan::Plan;
 use crate::forecast::stretch::Stretch;
 
@@ -49,23 +50,6 @@ impl Wide {
     }
 }
 
-fn number(cell: &Cell, column: Column, part: usize) -> f64 {
-    let issued = cell.issued.as_ref();
-    match column {
-        Column::Quantiles => issued.map_or(f64::NAN, |issued| issued.quantiles()[part]),
-        Column::Mean => issued.map_or(f64::NAN, Issued::mean),
-        Column::Scale => issued.map_or(f64::NAN, Issued::scale),
-        Column::Shape => issued.map_or(f64::NAN, Issued::shape),
-        Column::Forecast => cell.forecast,
-        Column::Nll => cell.score.nll,
-        Column::Crps => cell.score.crps,
-        Column::Pit => cell.score.pit,
-        Column::Weight => cell.weight,
-        // Those that are no numbers have their own place; those of classes are refused where the settings are checked.
-        _ => f64::NAN,
-    }
-}
-
 impl Layout for Wide {
     fn rows_per_event(&self) -> usize {
         1
@@ -87,13 +71,18 @@ impl Layout for Wide {
             for place in target * horizons * models..(target + 1) * horizons * models {
                 let of_place = || cells.iter().skip(place).step_by(per_event);
                 for column in self.plan.columns_of(place % models) {
-                    if *column == Column::Family {
-                        let places = of_place().map(|cell| cell.issued.as_ref().map_or(-1, Issued::family)).collect();
-                        columns.push(arrays::texts(places, &FAMILIES)?);
-                        continue;
-                    }
-                    for part in 0..column.names().len() {
-                        columns.push(arrays::numbers(of_place().map(|cell| number(cell, *column, part)).collect()));
+                    match column {
+                        Column::Family => {
+                            columns.push(arrays::texts(of_place().map(Cell::family).collect(), &FAMILIES)?);
+                        }
+                        Column::Quantiles => {
+                            // Searched for once for each cell, whatever the number of columns.
+                            let quantiles: Vec<_> = of_place().map(Cell::quantiles).collect();
+                            for level in 0..LEVELS.len() {
+                                columns.push(arrays::numbers(quantiles.iter().map(|all| all[level]).collect()));
+                            }
+                        }
+                        column => columns.push(arrays::numbers(of_place().map(|cell| cell.number(*column)).collect())),
                     }
                 }
             }
