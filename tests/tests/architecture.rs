@@ -12,6 +12,7 @@ use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Packag
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sluicegate-core", &[]),
     ("sluicegate-score", &[]),
+    ("sluicegate-native", &[]),
     ("sluicegate-broker", &[]),
     ("sluicegate-place", &[]),
     ("sluicegate-checkpoint", &["sluicegate-core", "sluicegate-place"]),
@@ -19,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sluicegate-kafka", &["sluicegate-core"]),
     ("sluicegate-source", &["sluicegate-core", "sluicegate-formats", "sluicegate-kafka", "sluicegate-place"]),
     ("sluicegate-sink", &["sluicegate-core", "sluicegate-formats", "sluicegate-kafka", "sluicegate-place"]),
-    ("sluicegate-model", &["sluicegate-core", "sluicegate-score"]),
+    ("sluicegate-model", &["sluicegate-core", "sluicegate-native", "sluicegate-score"]),
     ("sluicegate-stream", &["sluicegate-core", "sluicegate-checkpoint"]),
     ("sluicegate", FACADE),
     ("sluicegate-cli", &["sluicegate"]),
@@ -50,6 +51,7 @@ const RESERVED: &[(&str, &[&str])] = &[("clap", &["sluicegate-cli", "sluicegate-
 const OUT_OF_REACH: &[(&str, &[&str])] = &[
     ("sluicegate-core", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka"]),
     ("sluicegate-score", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka", "arrow"]),
+    ("sluicegate-native", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka", "arrow"]),
 ];
 
 /// Crates that may switch off `unsafe_code = "forbid"`: none yet.

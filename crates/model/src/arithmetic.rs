@@ -1,7 +1,7 @@
 //! What decides the last bits of a network's numbers on this machine, in one line.
 
-use crate::cell::libtorch::TorchCell;
-use crate::cell::{Cell as _, CellShape, Windows};
+use crate::cell::{CellShape, Windows};
+use crate::config::BackendKind;
 use crate::error::ModelError;
 use crate::random::Random;
 
@@ -14,8 +14,8 @@ const STEPS: usize = 4;
 ///
 /// # Errors
 /// When the backend fails.
-pub(crate) fn of_libtorch(shape: CellShape) -> Result<String, ModelError> {
-    let mut cell = TorchCell::new(shape)?;
+pub(crate) fn of(backend: BackendKind, shape: CellShape) -> Result<String, ModelError> {
+    let (mut cell, name) = backend.cell(shape)?;
     let mut random = Random::new(11);
     let mut numbers = |count: usize, range: f32| {
         let mut values = vec![0.0; count];
@@ -42,9 +42,8 @@ pub(crate) fn of_libtorch(shape: CellShape) -> Result<String, ModelError> {
     for value in [&states, &hidden, &gradient].into_iter().flatten() {
         hash.update(&value.to_le_bytes());
     }
-    let version = option_env!("SLUICEGATE_LIBTORCH_VERSION").unwrap_or("of unknown version");
     let digest = hash.finalize().to_hex();
-    Ok(format!("libtorch {version}, {:?}, probe {}", cell.batching(), &digest[..16]).to_lowercase())
+    Ok(format!("{name}, probe {}", &digest[..16]))
 }
 
 #[cfg(test)]
@@ -52,12 +51,31 @@ mod tests {
     use super::*;
     use crate::cell::CellKind;
 
+    /// LSTM, both GRUs, plain cell.
+    const LITERALS: [&str; 4] = [
+        "native 1, probe 44295cc1e14546f7",
+        "native 1, probe 897be8a21260aa7b",
+        "native 1, probe 0ac2fee8277feced",
+        "native 1, probe 56937e498612064c",
+    ];
+
     #[test]
     fn it_is_the_same_each_time_and_another_for_another_shape() {
         let shape = CellShape::new(CellKind::Lstm, 3, 8);
-        let first = of_libtorch(shape).unwrap();
-        assert!(first.starts_with("libtorch 2."), "{first}");
-        assert_eq!(of_libtorch(shape).unwrap(), first);
-        assert_ne!(of_libtorch(CellShape { kind: CellKind::Gru, ..shape }).unwrap(), first);
+        for (backend, name) in [(BackendKind::Libtorch, "libtorch 2."), (BackendKind::Auto, "native 1, probe ")] {
+            let first = of(backend, shape).unwrap();
+            assert!(first.starts_with(name), "{first}");
+            assert_eq!(of(backend, shape).unwrap(), first);
+            assert_ne!(of(backend, CellShape { kind: CellKind::Gru, ..shape }).unwrap(), first);
+        }
+    }
+
+    #[test]
+    fn native_cells_compute_what_they_computed_on_other_processors() {
+        let shape = |kind: CellKind| CellShape { layers: 2, ..CellShape::new(kind, 3, 20) };
+        let kinds = [CellKind::Lstm, CellKind::Gru, CellKind::GruResetBefore, CellKind::Rnn];
+        let found = kinds.map(|kind| of(BackendKind::Native, shape(kind)).unwrap());
+        // When the arithmetic is changed on purpose, its number is counted up.
+        assert_eq!(found, LITERALS);
     }
 }

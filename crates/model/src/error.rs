@@ -25,6 +25,27 @@ pub enum ModelError {
         /// Row that differed.
         row: usize,
     },
+    /// The native backend has no such cell.
+    #[error(
+        "the native backend has recurrent cells only, and {kind} is none; leave `model.backend` out, or set it to \"libtorch\""
+    )]
+    NotNative {
+        /// The cell.
+        kind: &'static str,
+    },
+    /// A cell without inputs, units or layers.
+    #[error("a cell needs at least one input, hidden unit and layer; this one has {inputs}, {hidden} and {layers}")]
+    EmptyCell {
+        /// Width of its input.
+        inputs: usize,
+        /// Hidden units.
+        hidden: usize,
+        /// Layers.
+        layers: usize,
+    },
+    /// A cell was used out of order.
+    #[error("a cell was used before its parameters were loaded or its windows unrolled")]
+    CellNotLoaded,
     /// A model of numbers was asked for classes.
     #[error("`{}` is a model of numbers, and the targets are classes; there are persistence, seasonal, markov, ar and the networks", .0.as_str())]
     NotOfClasses(crate::family::ModelKind),

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use sluicegate_core::SnapshotReader;
 
 use crate::cell::NetworkKind;
-use crate::cell::libtorch::TorchCell;
-use crate::config::{BackendKind, ForecastConfig};
+use crate::config::ForecastConfig;
 use crate::control::classes::{Counts, Repeat};
 use crate::control::{Autoregression, Ewma, Garch, Persistence, Seasonal};
 use crate::error::ModelError;
@@ -136,9 +135,7 @@ fn network<F: Send>(
     let kind = kind.network().ok_or(ModelError::NoNetwork(kind))?;
     let model = &config.model;
     let shape = model.cell_shape(kind, dims.cell_inputs());
-    let cell = match model.backend {
-        BackendKind::Auto | BackendKind::Libtorch => Box::new(TorchCell::new(shape)?),
-    };
+    let (cell, _) = model.backend.cell(shape)?;
     let learning = Learning {
         every: model.bptt.every,
         window: model.window(kind),

@@ -2,9 +2,8 @@
 //! PyTorch does not have.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use sluicegate_model::Random;
-use sluicegate_model::cell::libtorch::TorchCell;
 use sluicegate_model::cell::{Cell, CellKind, CellShape, Windows};
+use sluicegate_model::{BackendKind, Random};
 
 const COUNT: usize = 3;
 const STEPS: usize = 6;
@@ -35,12 +34,27 @@ struct Case {
     d_hidden: Vec<f32>,
 }
 
+/// Every shape on every backend that has it.
+fn cells() -> Vec<(CellShape, BackendKind)> {
+    let on = |shape: CellShape| backends(shape.kind).iter().map(move |backend| (shape, *backend));
+    shapes().into_iter().flat_map(on).collect()
+}
+
+fn backends(kind: CellKind) -> &'static [BackendKind] {
+    match kind {
+        CellKind::Mlp { .. } => &[BackendKind::Libtorch],
+        CellKind::Lstm | CellKind::Gru | CellKind::GruResetBefore | CellKind::Rnn => {
+            &[BackendKind::Libtorch, BackendKind::Native]
+        }
+    }
+}
+
 impl Case {
-    fn of(shape: CellShape) -> Self {
+    fn of(shape: CellShape, backend: BackendKind) -> Self {
         let mut random = Random::new(5);
         let parameters = shape.parameters().iter().map(|spec| spec.len()).sum();
         Self {
-            cell: Box::new(TorchCell::new(shape).unwrap()),
+            cell: backend.cell(shape).unwrap().0,
             parameters: numbers(&mut random, parameters, 0.9),
             windows: Windows {
                 count: COUNT,
@@ -90,8 +104,8 @@ fn assert_close(found: &[f32], expected: &[f64], what: &str) {
 
 #[test]
 fn a_window_is_so_many_steps_and_a_row_knows_nothing_of_those_beside_it() {
-    for shape in shapes() {
-        let mut case = Case::of(shape);
+    for (shape, backend) in cells() {
+        let mut case = Case::of(shape, backend);
         case.cell.load(&case.parameters).unwrap();
         let unrolled = case.cell.unroll(&case.windows).unwrap();
         let (mut together, mut alone) = (case.windows.states.clone(), case.windows.states.clone());
@@ -115,8 +129,8 @@ fn a_window_is_so_many_steps_and_a_row_knows_nothing_of_those_beside_it() {
 
 #[test]
 fn the_backward_pass_is_the_gradient_of_the_windows() {
-    for shape in shapes() {
-        let mut case = Case::of(shape);
+    for (shape, backend) in cells() {
+        let mut case = Case::of(shape, backend);
         let (parameters, inputs) = (case.parameters.clone(), case.windows.inputs.clone());
         let by_parameter = slopes(&parameters, |values| case.pulled(values, &inputs));
         let by_input = slopes(&inputs, |values| case.pulled(&parameters, values));
@@ -126,15 +140,15 @@ fn the_backward_pass_is_the_gradient_of_the_windows() {
         case.cell.backward(&case.d_hidden, &mut gradient, Some(&mut d_inputs)).unwrap();
         // Gradients of parameters are added to what is there, those of inputs replace it.
         gradient.iter_mut().for_each(|g| *g -= 1.0);
-        assert_close(&gradient, &by_parameter, &format!("{shape:?}, parameter"));
-        assert_close(&d_inputs, &by_input, &format!("{shape:?}, input"));
+        assert_close(&gradient, &by_parameter, &format!("{shape:?} on {backend:?}, parameter"));
+        assert_close(&d_inputs, &by_input, &format!("{shape:?} on {backend:?}, input"));
     }
 }
 
 #[test]
 fn asking_for_the_gradient_of_the_inputs_changes_no_bit_of_the_others() {
-    for shape in shapes() {
-        let mut case = Case::of(shape);
+    for (shape, backend) in cells() {
+        let mut case = Case::of(shape, backend);
         let (parameters, inputs) = (case.parameters.clone(), case.windows.inputs.clone());
         let mut gradients = [vec![0.0; parameters.len()], vec![0.0; parameters.len()]];
         let mut d_inputs = Vec::new();
@@ -144,6 +158,34 @@ fn asking_for_the_gradient_of_the_inputs_changes_no_bit_of_the_others() {
         }
         let [without, with] = gradients.map(|gradient| gradient.iter().map(|g| g.to_bits()).collect::<Vec<_>>());
         assert_eq!(without, with, "{shape:?}");
+    }
+}
+
+#[test]
+fn backends_agree() {
+    for (inputs, hidden, layers) in [(1, 1, 1), (3, 5, 3), (8, 32, 1), (20, 64, 2), (7, 90, 3)] {
+        for kind in [CellKind::Lstm, CellKind::Gru, CellKind::GruResetBefore, CellKind::Rnn] {
+            let shape = CellShape { layers, ..CellShape::new(kind, inputs, hidden) };
+            let [torch, native] = [BackendKind::Libtorch, BackendKind::Native].map(|backend| {
+                let mut case = Case::of(shape, backend);
+                // As large as weights begin.
+                let parameters: Vec<f32> = case.parameters.iter().map(|w| w / (hidden as f32).sqrt()).collect();
+                let seen = case.windows.inputs.clone();
+                case.cell.load(&parameters).unwrap();
+                let mut states = case.windows.states.clone();
+                case.cell.step(&seen[..COUNT * inputs], &mut states).unwrap();
+                case.pulled(&parameters, &seen);
+                let (mut gradient, mut d_inputs) = (vec![0.0; parameters.len()], Vec::new());
+                case.cell.backward(&case.d_hidden, &mut gradient, Some(&mut d_inputs)).unwrap();
+                (states, gradient, d_inputs)
+            });
+            let far = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0f32, |far, (a, b)| far.max((a - b).abs()));
+            let largest = torch.1.iter().fold(0.0f32, |largest, g| largest.max(g.abs()));
+            assert!(far(&torch.0, &native.0) < 1e-6, "{shape:?}: states {}", far(&torch.0, &native.0));
+            let gradient = far(&torch.1, &native.1) / largest;
+            assert!(gradient < 1e-5, "{shape:?}: gradient {gradient} of the largest");
+            assert!(far(&torch.2, &native.2) < 1e-5, "{shape:?}: inputs {}", far(&torch.2, &native.2));
+        }
     }
 }
 
@@ -183,8 +225,11 @@ fn the_gru_with_the_reset_gate_before_the_product_equals_its_equations() {
         [-0.41001558, 0.83928137, 0.42219475, -0.374123, 0.22704775, 0.3910047, 0.13856063, -0.56269047],
     ];
     let lowest = CellShape::new(CellKind::GruResetBefore, 3, 4);
-    for shape in [lowest, CellShape { layers: 2, ..lowest }] {
-        let mut cell = TorchCell::new(shape).unwrap();
+    let both = [lowest, CellShape { layers: 2, ..lowest }];
+    for (shape, backend) in
+        both.iter().flat_map(|shape| backends(shape.kind).iter().map(move |backend| (*shape, *backend)))
+    {
+        let (mut cell, _) = backend.cell(shape).unwrap();
         let tensors = shape.parameters().into_iter().zip([0.1, 0.7, 1.3, 1.9]);
         let parameters: Vec<f32> = tensors.flat_map(|(spec, offset)| wave(1.0, offset, spec.len())).collect();
         cell.load(&parameters).unwrap();
@@ -218,7 +263,7 @@ fn the_mlp_sees_the_last_events_the_newest_first() {
         [0.86910861, -0.05707512],
     ];
     let shape = CellShape::new(CellKind::Mlp { lags: 3 }, 3, 2);
-    let mut cell = TorchCell::new(shape).unwrap();
+    let (mut cell, _) = BackendKind::Libtorch.cell(shape).unwrap();
     cell.load(&[wave(0.4, 0.1, 18), wave(1.0, 0.7, 2)].concat()).unwrap();
     let mut state = vec![0.0; shape.state_len()];
     let inputs = wave(1.0, 3.1, 15);

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use serde_json::Value;
-use sluicegate_model::cell::libtorch::TorchCell;
-use sluicegate_model::cell::{Cell, CellKind, CellShape, Windows};
+use sluicegate_model::BackendKind;
+use sluicegate_model::cell::{CellKind, CellShape, Windows};
 use sluicegate_model::head::{Head, Linear, StudentTHead};
 
 const INPUTS: usize = 3;
@@ -63,11 +63,16 @@ fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
 }
 
 fn assert_parity(kind: CellKind, layers: usize) {
+    assert_parity_on(BackendKind::Libtorch, kind, layers);
+    assert_parity_on(BackendKind::Native, kind, layers);
+}
+
+fn assert_parity_on(backend: BackendKind, kind: CellKind, layers: usize) {
     let literals = Literals::read();
     let shape = CellShape { layers, ..CellShape::new(kind, INPUTS, HIDDEN) };
     let specs = shape.parameters();
     let values: Vec<f32> = specs.iter().flat_map(|spec| literals.tensor(&spec.name, spec.len())).collect();
-    let mut cell = TorchCell::new(shape).unwrap();
+    let (mut cell, _) = backend.cell(shape).unwrap();
     cell.load(&values).unwrap();
     let inputs = literals.tensor("inputs", STEPS * INPUTS);
 

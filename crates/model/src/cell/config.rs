@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sluicegate_core::ConfigError;
 
 use super::{CellKind, CellShape};
-use crate::config::ModelConfig;
+use crate::config::{BackendKind, ModelConfig};
 use crate::family::ModelKind;
 
 /// More layers than this learn no better from a stream, and each costs as much as the first.
@@ -138,6 +138,10 @@ impl ModelConfig {
     pub(crate) fn validate_cell(&self, networks: &[NetworkKind]) -> Result<(), ConfigError> {
         let Used { gru, recurrent, truncated, mlp, full_history } = self.used(networks);
         let kind = self.kind.as_str();
+        if mlp && self.backend == BackendKind::Native {
+            let message = "\"native\" has recurrent cells only, and an `mlp` is among the models";
+            return Err(ConfigError::new("backend", message).help("leave it out, or set backend = \"libtorch\""));
+        }
         let no_window = match self.kind {
             ModelKind::FullHistory => "leave it out: gradients flow through the whole past, up to history_max events",
             _ => "leave it out: gradients reach all that the model looks at",
@@ -251,6 +255,12 @@ mod tests {
         let message = refusal(|model| (model.kind, model.bptt.window) = (ModelKind::FullHistory, Some(8)));
         let (_, message) = message.unwrap();
         assert!(message.contains("neither `full-history` nor a control"), "{message}");
+    }
+
+    #[test]
+    fn a_backend_without_the_cell_is_refused() {
+        let of = |kind: ModelKind| refused(|model| (model.kind, model.backend) = (kind, BackendKind::Native));
+        assert_eq!((of(ModelKind::Mlp), of(ModelKind::FullHistory)), ("model.backend".into(), String::new()));
     }
 
     #[test]

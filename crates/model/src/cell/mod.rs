@@ -1,16 +1,41 @@
 //! Cells: how the state of a key moves with an event, and how a gradient flows back through a window of events.
 //!
 //! A [`Cell`] does the arithmetic of one kind of cell on one backend, and nothing else: it knows neither keys nor losses.
-//! Today there is one backend, libtorch; another one is another implementation of the trait.
+//! A backend is an implementation of the trait: [`libtorch`] has every cell and is the reference, [`native`] has the recurrent ones
+//! and is faster one row at a time.
 
 mod config;
 pub mod libtorch;
+pub mod native;
 mod shape;
 
 pub use config::{GruVariant, NetworkKind, RecurrentKind};
 pub use shape::{CellKind, CellShape};
 
+use crate::config::BackendKind;
 use crate::error::ModelError;
+use libtorch::TorchCell;
+use native::NativeCell;
+
+impl BackendKind {
+    /// The cell of the given shape on this backend, and what decides the last bits of its results here.
+    ///
+    /// # Errors
+    /// When the backend has no such cell, or does not keep the laws on this machine.
+    pub fn cell(self, shape: CellShape) -> Result<(Box<dyn Cell>, String), ModelError> {
+        let native = match self {
+            Self::Auto => NativeCell::covers(shape.kind),
+            Self::Libtorch => false,
+            Self::Native => true,
+        };
+        if native {
+            return Ok((Box::new(NativeCell::new(shape)?), format!("native {}", sluicegate_native::ARITHMETIC)));
+        }
+        let cell = TorchCell::new(shape)?;
+        let name = cell.arithmetic();
+        Ok((Box::new(cell), name))
+    }
+}
 
 /// Windows of equal length, to be trained on together.
 #[derive(Debug, Default, Clone)]
@@ -43,6 +68,11 @@ pub trait Cell: Send {
     /// # Errors
     /// When the backend fails.
     fn step(&mut self, inputs: &[f32], states: &mut [f32]) -> Result<(), ModelError>;
+
+    /// How many windows are best trained on at once, where there are so many: the rest is filled up with empty ones.
+    fn padded(&self, count: usize) -> usize {
+        count
+    }
 
     /// Runs windows forward and returns what their last steps give out, see [`CellShape::output`]: `[outputs, count, hidden]`.
     ///

@@ -130,11 +130,14 @@ impl Default for BpttConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendKind {
-    /// The best there is for the cell and its shape. A fixed choice, never a timing.
+    /// The best there is for the cell and its shape: native for recurrent cells, libtorch for the `mlp`. A fixed choice, never a
+    /// timing.
     #[default]
     Auto,
     /// libtorch on the CPU.
     Libtorch,
+    /// Plain Rust, one row at a time, with the same bits on every processor. Recurrent cells only.
+    Native,
 }
 
 impl ModelConfig {

@@ -154,7 +154,7 @@ impl OperatorFactory for Factory {
         let model = &self.config.model;
         let shape = model.cell_shape(model.kind.network()?, self.dims().cell_inputs());
         // Where the backend fails, building the operator fails with the reason.
-        crate::arithmetic::of_libtorch(shape).ok()
+        crate::arithmetic::of(model.backend, shape).ok()
     }
 
     fn identity(&self) -> Option<String> {

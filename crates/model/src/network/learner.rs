@@ -89,11 +89,6 @@ impl Sums {
     }
 }
 
-/// Batches are filled up with empty windows to few different sizes, since libtorch prepares its kernels anew for each size.
-fn padded(count: usize) -> usize {
-    if count <= 8 { count.next_power_of_two() } else { count.next_multiple_of(8) }
-}
-
 impl<F: Send> Network<F> {
     /// Learns from all windows that fell due, in log order, and forgets them. The loss is the mean over all labels.
     ///
@@ -220,7 +215,7 @@ impl<F: Send> Network<F> {
         let (stored, seen) = (self.inputs.stored(), self.inputs.seen());
         let vectors = self.parts().vectors;
         let steps = group.first().map_or(0, |window| window.steps);
-        let count = padded(group.len());
+        let count = self.cell.padded(group.len());
         let mut batch = Windows {
             count,
             steps,
@@ -272,16 +267,5 @@ impl<F: Send> Network<F> {
         self.values.copy_from_slice(&self.learner.good_values);
         self.optimizer = self.learner.good_optimizer.boxed_clone();
         self.load()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn few_batch_sizes_occur() {
-        let sizes: Vec<usize> = [1, 2, 3, 5, 8, 9, 17].into_iter().map(padded).collect();
-        assert_eq!(sizes, [1, 2, 4, 8, 8, 16, 24]);
     }
 }

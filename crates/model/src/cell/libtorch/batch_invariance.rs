@@ -64,6 +64,13 @@ mod tests {
     }
 
     #[test]
+    fn few_batch_sizes_occur() {
+        let cell = TorchCell::with_batching(CellShape::new(CellKind::Lstm, 1, 1), Batching::Padded);
+        let sizes: Vec<usize> = [1, 2, 3, 5, 8, 9, 17].into_iter().map(|count| cell.padded(count)).collect();
+        assert_eq!(sizes, [1, 2, 4, 8, 8, 16, 24]);
+    }
+
+    #[test]
     fn many_shapes_are_batch_invariant_one_way_or_the_other() {
         let recurrent = [CellKind::Lstm, CellKind::Gru, CellKind::GruResetBefore, CellKind::Rnn];
         let stacked = recurrent.into_iter().flat_map(|kind| [(kind, 1), (kind, 3)]);

@@ -80,6 +80,12 @@ impl TorchCell {
         self.batching
     }
 
+    /// What decides the last bits of a result, beside the machine.
+    pub fn arithmetic(&self) -> String {
+        let version = option_env!("SLUICEGATE_LIBTORCH_VERSION").unwrap_or("of unknown version");
+        format!("libtorch {version}, {:?}", self.batching).to_lowercase()
+    }
+
     fn is_loaded(&self) -> bool {
         self.parameters.len() == self.shape.layers * self.shape.parameters_per_layer()
     }
@@ -164,6 +170,11 @@ impl Cell for TorchCell {
         inputs.zip(states).try_for_each(|(inputs, states)| self.step_padded(inputs, states))
     }
 
+    /// Few different sizes, since libtorch prepares its kernels anew for each.
+    fn padded(&self, count: usize) -> usize {
+        if count <= ROW_PADDING { count.next_power_of_two() } else { count.next_multiple_of(ROW_PADDING) }
+    }
+
     fn unroll(&mut self, windows: &Windows) -> Result<Vec<f32>, ModelError> {
         threads::single();
         if !self.is_loaded() {
@@ -232,5 +243,5 @@ impl Cell for TorchCell {
 }
 
 fn not_loaded() -> ModelError {
-    tch::TchError::Torch("a cell was used before its parameters were loaded or its windows unrolled".into()).into()
+    ModelError::CellNotLoaded
 }

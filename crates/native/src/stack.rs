@@ -1,0 +1,256 @@
+//! Layers, one over the other.
+
+use pulp::{Simd, WithSimd};
+
+use crate::instructions::InstructionSet;
+use crate::layer::Layer;
+use crate::rule::Move;
+use crate::shape::Shape;
+use crate::tape::Tape;
+
+/// Windows of equal length.
+#[derive(Debug, Clone, Copy)]
+pub struct Windows<'a> {
+    /// How many.
+    pub count: usize,
+    /// Events in each; at least 1.
+    pub steps: usize,
+    /// Events at the end whose hidden state is wanted; at most `steps`.
+    pub outputs: usize,
+    /// Inputs, time-major: `[steps, count, inputs]`.
+    pub inputs: &'a [f32],
+    /// States before the first event of each: `[count, state]`.
+    pub states: &'a [f32],
+}
+
+/// A stack of cells; see the [crate's documentation](crate).
+#[derive(Debug, Clone)]
+pub struct Stack {
+    shape: Shape,
+    instructions: InstructionSet,
+    layers: Vec<Layer>,
+    tapes: Vec<Tape>,
+    /// Windows of the last [`Stack::unroll`], and outputs of each.
+    count: usize,
+    outputs: usize,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Scratch {
+    saved: Vec<f32>,
+    recurrent: Vec<f32>,
+    /// What a layer hands to the one above.
+    between: Vec<f32>,
+    /// Gradients with respect to what a layer gives out and takes in.
+    d_out: Vec<f32>,
+    d_x: Vec<f32>,
+}
+
+impl Stack {
+    /// A stack whose parameters are all 0, done by the widest instructions there are.
+    ///
+    /// # Panics
+    /// When a number of the shape is 0.
+    pub fn new(shape: Shape) -> Self {
+        Self::with_instructions(shape, InstructionSet::detect())
+    }
+
+    /// A stack that is done by the given instructions. They change how long it takes, and no bit of a result.
+    ///
+    /// # Panics
+    /// When a number of the shape is 0.
+    pub fn with_instructions(shape: Shape, instructions: InstructionSet) -> Self {
+        assert!(shape.inputs > 0 && shape.hidden > 0 && shape.layers > 0, "{shape:?} has a 0 in it");
+        let mut stack = Self {
+            shape,
+            instructions,
+            layers: Vec::new(),
+            tapes: vec![Tape::default(); shape.layers],
+            count: 0,
+            outputs: 0,
+            scratch: Scratch::default(),
+        };
+        stack.load(&vec![0.0; shape.parameters()]);
+        stack
+    }
+
+    /// The shape.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Takes new parameters, laid out as [`Shape::parameters`] says. Windows that were unrolled before are forgotten.
+    ///
+    /// # Panics
+    /// When there are more or fewer than [`Shape::parameters`].
+    pub fn load(&mut self, parameters: &[f32]) {
+        assert_eq!(parameters.len(), self.shape.parameters(), "parameters of {:?}", self.shape);
+        (self.count, self.outputs) = (0, 0);
+        self.layers.clear();
+        let mut rest = parameters;
+        for layer in 0..self.shape.layers {
+            let (here, after) = rest.split_at(self.shape.parameters_of(layer));
+            rest = after;
+            self.layers.push(Layer::new(&self.shape, layer, here));
+        }
+    }
+
+    /// One event of each of several rows: `inputs: [rows, inputs]`, `states: [rows, state]`, moved in place.
+    ///
+    /// # Panics
+    /// When the two are not of equally many rows.
+    pub fn step(&mut self, inputs: &[f32], states: &mut [f32]) {
+        let (width, state) = (self.shape.inputs, self.shape.state());
+        let rows = inputs.len() / width;
+        assert_eq!((inputs.len(), states.len()), (rows * width, rows * state), "inputs and states of a step");
+        self.instructions.run(Step { stack: self, inputs, states });
+    }
+
+    /// Runs windows forward and returns the topmost hidden states of their last events: `[outputs, count, hidden]`.
+    ///
+    /// # Panics
+    /// When inputs or states are not of the lengths that [`Windows`] states, or more outputs than steps are asked for.
+    pub fn unroll(&mut self, windows: Windows<'_>) -> Vec<f32> {
+        let Windows { count, steps, outputs, inputs, states } = windows;
+        assert!(steps > 0 && outputs <= steps, "{outputs} outputs of {steps} steps");
+        assert_eq!(inputs.len(), steps * count * self.shape.inputs, "inputs of windows");
+        assert_eq!(states.len(), count * self.shape.state(), "states of windows");
+        self.instructions.run(Unroll { stack: self, windows });
+        (self.count, self.outputs) = (count, outputs);
+        let hidden = self.shape.hidden;
+        let mut out = vec![0.0; outputs * count * hidden];
+        if let Some(top) = self.tapes.last() {
+            for (place, out) in out.chunks_exact_mut(hidden).enumerate() {
+                let event = place % count * steps + steps - outputs + place / count;
+                out.copy_from_slice(&top.out[event * hidden..][..hidden]);
+            }
+        }
+        out
+    }
+
+    /// Sends the gradient with respect to what the last [`Stack::unroll`] returned back through its windows, and adds the gradient
+    /// with respect to the parameters to `gradient`, laid out as they are. Where `d_inputs` is given, its contents are replaced
+    /// by the gradient with respect to the inputs, `[steps, count, inputs]`.
+    ///
+    /// # Panics
+    /// When `d_hidden` or `gradient` are of other lengths.
+    pub fn backward(&mut self, d_hidden: &[f32], gradient: &mut [f32], d_inputs: Option<&mut Vec<f32>>) {
+        assert_eq!(d_hidden.len(), self.outputs * self.count * self.shape.hidden, "gradient of what was unrolled");
+        assert_eq!(gradient.len(), self.shape.parameters(), "gradient of {:?}", self.shape);
+        self.instructions.run(Backward { stack: self, d_hidden, gradient, d_inputs });
+    }
+}
+
+struct Step<'a> {
+    stack: &'a mut Stack,
+    inputs: &'a [f32],
+    states: &'a mut [f32],
+}
+
+impl WithSimd for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { stack, inputs, states } = self;
+        let Stack { shape, layers, scratch, .. } = stack;
+        let Scratch { saved, recurrent, between, .. } = scratch;
+        let hidden = shape.hidden;
+        saved.resize(shape.kind.saved() * hidden, 0.0);
+        recurrent.resize(shape.kind.gates() * hidden, 0.0);
+        between.resize(hidden, 0.0);
+        for (x, state) in inputs.chunks_exact(shape.inputs).zip(states.chunks_exact_mut(shape.state())) {
+            let (h, c) = state.split_at_mut(shape.layers * hidden);
+            for (place, layer) in layers.iter().enumerate() {
+                let x = if place == 0 { x } else { between.as_slice() };
+                let h = &mut h[place * hidden..][..hidden];
+                let c = if c.is_empty() { &mut [] } else { &mut c[place * hidden..][..hidden] };
+                layer.advance(Move { x, h, c, saved, recurrent });
+                between.copy_from_slice(h);
+            }
+        }
+    }
+}
+
+struct Unroll<'a> {
+    stack: &'a mut Stack,
+    windows: Windows<'a>,
+}
+
+impl WithSimd for Unroll<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Windows { count, steps, inputs, states, .. } = self.windows;
+        let Stack { shape, layers, tapes, .. } = self.stack;
+        let (hidden, cells) = (shape.hidden, shape.kind.has_cell_state());
+        for place in 0..shape.layers {
+            let (below, from) = tapes.split_at_mut(place);
+            let (Some(tape), Some(layer)) = (from.first_mut(), layers.get(place)) else { return };
+            let width = shape.inputs_of(place);
+            tape.steps = steps;
+            tape.x.clear();
+            match below.last() {
+                Some(below) => tape.x.extend_from_slice(&below.out),
+                None => {
+                    for window in 0..count {
+                        for step in 0..steps {
+                            tape.x.extend_from_slice(&inputs[(step * count + window) * width..][..width]);
+                        }
+                    }
+                }
+            }
+            let starts = states.chunks_exact(shape.state()).map(|state| {
+                let (h, c) = state.split_at(shape.layers * hidden);
+                (&h[place * hidden..][..hidden], if cells { &c[place * hidden..][..hidden] } else { &[] })
+            });
+            tape.run(layer, starts, width);
+        }
+    }
+}
+
+struct Backward<'a> {
+    stack: &'a mut Stack,
+    d_hidden: &'a [f32],
+    gradient: &'a mut [f32],
+    d_inputs: Option<&'a mut Vec<f32>>,
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { stack, d_hidden, gradient, d_inputs } = self;
+        let Stack { shape, layers, tapes, count, outputs, scratch, .. } = stack;
+        let (hidden, count, outputs) = (shape.hidden, *count, *outputs);
+        let steps = tapes.first().map_or(0, |tape| tape.steps);
+        let Scratch { d_out, d_x, .. } = scratch;
+        d_out.clear();
+        d_out.resize(count * steps * hidden, 0.0);
+        for (place, d) in d_hidden.chunks_exact(hidden).enumerate() {
+            let event = place % count * steps + steps - outputs + place / count;
+            d_out[event * hidden..][..hidden].copy_from_slice(d);
+        }
+        let mut end = gradient.len();
+        for place in (0..shape.layers).rev() {
+            let begin = end - shape.parameters_of(place);
+            let wanted = place > 0 || d_inputs.is_some();
+            tapes[place].pull(&layers[place], d_out, &mut gradient[begin..end], wanted.then_some(&mut *d_x));
+            std::mem::swap(d_out, d_x);
+            end = begin;
+        }
+        if let Some(d_inputs) = d_inputs {
+            // One window after the other, and now by time.
+            let width = shape.inputs;
+            d_inputs.clear();
+            d_inputs.resize(steps * count * width, 0.0);
+            for (place, d) in d_inputs.chunks_exact_mut(width).enumerate() {
+                let event = place % count * steps + place / count;
+                d.copy_from_slice(&d_out[event * width..][..width]);
+            }
+        }
+    }
+}
