@@ -8,12 +8,14 @@ use std::path::Path;
 
 use common::suite::{assert_learned, config, parameters, run_for_metrics, suite};
 use proptest::prelude::*;
-use sluicegate_core::{Metrics, SnapshotReader};
+use sluicegate_core::{Batch, Metrics, Output, SnapshotReader};
 use sluicegate_model::cell::{GruVariant, RecurrentKind};
 use sluicegate_model::feature::{CalendarFeature, TransformConfig, TransformKind};
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::optimizer::{OptimizerConfig, OptimizerKind};
-use sluicegate_model::{BpttConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting, ModelKind};
+use sluicegate_model::{
+    BackendKind, BpttConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting, ModelKind,
+};
 use sluicegate_testkit::logs::LogSpec;
 
 fn waiting_windows(snapshot: &[u8]) -> usize {
@@ -27,12 +29,45 @@ fn cutting_the_log_anywhere_changes_nothing_with_300_keys_and_32_units() {
     config.model.hidden = 32;
     config.model.bptt = BpttConfig { every: 2, window: Some(4) };
     config.model.update_every = Some(250);
-    let suite = suite(&config, &spec);
-    suite.assert_rechunking(&[1, 2, 3, 7, 8, 9, 1000]);
-    assert_learned(&suite, &config, &spec);
-    // Windows of several keys wait together, and a snapshot catches them there.
-    assert!(waiting_windows(&suite.snapshot_after(1900)) > 3);
-    suite.assert_snapshot_is_prefix(1900, 97);
+    for backend in [BackendKind::Native, BackendKind::Libtorch] {
+        config.model.backend = backend;
+        let suite = suite(&config, &spec);
+        suite.assert_rechunking(&[1, 2, 3, 7, 8, 9, 1000]);
+        assert_learned(&suite, &config, &spec);
+        // Windows of several keys wait together, and a snapshot catches them there.
+        assert!(waiting_windows(&suite.snapshot_after(1900)) > 3);
+        suite.assert_snapshot_is_prefix(1900, 97);
+    }
+}
+
+#[test]
+fn a_state_of_one_backend_goes_on_with_the_other() {
+    const BEFORE: usize = 400;
+    let spec = LogSpec { rows: 500, keys: 3, ..LogSpec::default() };
+    for kind in [ModelKind::Lstm, ModelKind::Gru, ModelKind::Rnn] {
+        let mut config = config(&spec);
+        config.model.kind = kind;
+        let [native, torch] = [BackendKind::Native, BackendKind::Libtorch].map(|backend| {
+            config.model.backend = backend;
+            config.clone()
+        });
+        let snapshot = suite(&torch, &spec).snapshot_after(BEFORE);
+        let means = |config: &ForecastConfig| {
+            let log = spec.build();
+            let mut operator = common::operator(config, &log.records().schema(), Path::new("."), &Metrics::new());
+            operator.restore(&SnapshotReader::parse(&snapshot).unwrap()).unwrap();
+            let mut out = Output::new();
+            operator.process(log.slice(BEFORE, spec.rows - BEFORE), &mut out).unwrap();
+            let means = |batch: Batch| common::numbers(batch.records(), "mean");
+            out.take().into_iter().flat_map(means).collect::<Vec<f64>>()
+        };
+        let (here, there) = (means(&native), means(&torch));
+        assert!(here.len() >= spec.rows - BEFORE && here.len() == there.len());
+        for (here, there) in here.iter().zip(&there) {
+            assert!((here - there).abs() < 1e-3 * there.abs().max(1.0), "{kind:?}: {here} against {there}");
+        }
+        assert_ne!(here, there, "the backends differ in last bits, or one was not used");
+    }
 }
 
 #[test]

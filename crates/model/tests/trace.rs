@@ -13,7 +13,7 @@ use arrow::array::{Float64Array, RecordBatch, StringArray, TimestampMicrosecondA
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use sluicegate_core::{Batch, Metrics, Offset, Offsets, Output, PartitionId, Roles, SnapshotReader, SnapshotWriter};
 use sluicegate_model::feature::CalendarFeature;
-use sluicegate_model::{BpttConfig, Column, ForecastConfig, MixtureSetting, ModelKind};
+use sluicegate_model::{BackendKind, BpttConfig, Column, ForecastConfig, MixtureSetting, ModelKind};
 
 const ROWS: usize = 500;
 const TARGETS: usize = 2;
@@ -67,6 +67,11 @@ fn log(trace: &SnapshotReader<'_>) -> Batch {
 }
 
 fn assert_follows(file: &str, settings: &Settings) {
+    assert_follows_on(BackendKind::Libtorch, file, settings);
+    assert_follows_on(BackendKind::Native, file, settings);
+}
+
+fn assert_follows_on(backend: BackendKind, file: &str, settings: &Settings) {
     let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(path).unwrap();
     let trace = SnapshotReader::parse_foreign(&bytes).unwrap();
@@ -83,6 +88,7 @@ fn assert_follows(file: &str, settings: &Settings) {
     config.columns = Some(vec![Column::Mean, Column::Scale, Column::Shape]);
     config.model.kind = settings.kind;
     config.model.hidden = 8;
+    config.model.backend = backend;
     config.model.bptt = settings.bptt;
     config.model.update_every = Some(settings.update_every);
     config.model.initial = Some("initial.safetensors".into());
