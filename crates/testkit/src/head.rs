@@ -21,8 +21,8 @@ use crate::said::Said;
 /// Builds a fresh head of the same settings, each time.
 pub type Build<F> = dyn Fn() -> Box<dyn Head<F>>;
 
-/// Raw numbers of a row that are drawn lie within this of 0, and labels of numbers within that: no bound that a head may have for
-/// outliers is reached, beyond which a gradient need not be that of the loss.
+/// Raw numbers of a row that are drawn lie within this of 0, and by default labels of numbers within that: no bound that a head may
+/// have for outliers is reached, beyond which a gradient need not be that of the loss.
 const RAW_MAX: f32 = 0.5;
 const LABEL_MAX: f32 = 1.5;
 /// Rows to draw.
@@ -34,6 +34,7 @@ const TOLERANCE: f64 = 2e-3;
 pub struct Suite<F> {
     build: Box<Build<F>>,
     dims: Dims,
+    label_max: f32,
 }
 
 /// A row: parameters of the head's own, raw numbers, labels.
@@ -46,7 +47,13 @@ struct Row {
 impl<F: Said> Suite<F> {
     /// A suite for what `build` builds for the outputs, and where targets are classes the classes, of `dims`.
     pub fn new(dims: Dims, build: impl Fn() -> Box<dyn Head<F>> + 'static) -> Self {
-        Self { build: Box::new(build), dims }
+        Self { build: Box::new(build), dims, label_max: LABEL_MAX }
+    }
+
+    /// With labels of numbers that lie up to so far from 0, for heads whose gradient has no bound there; by default up to 1.5.
+    #[must_use]
+    pub fn with_labels_up_to(self, label_max: f32) -> Self {
+        Self { label_max, ..self }
     }
 
     /// All the laws.
@@ -281,9 +288,9 @@ impl<F: Said> Suite<F> {
             let label = |((drawn, fate), classes): ((f32, f32), &usize)| match classes {
                 _ if fate > 0.75 => f32::NAN,
                 0 => drawn,
-                classes => ((drawn / LABEL_MAX + 1.0) * 0.499_999 * *classes as f32).floor(),
+                classes => ((drawn / self.label_max + 1.0) * 0.499_999 * *classes as f32).floor(),
             };
-            let labels = numbers(outputs, LABEL_MAX).into_iter().zip(numbers(outputs, 1.0)).zip(&classes);
+            let labels = numbers(outputs, self.label_max).into_iter().zip(numbers(outputs, 1.0)).zip(&classes);
             Row { own, raw, labels: labels.map(label).collect() }
         };
         (0..ROWS).map(row).collect()
