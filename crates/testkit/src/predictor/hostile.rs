@@ -6,9 +6,9 @@ use super::stream::Raw;
 
 /// One key goes wild, the other does not.
 pub(super) const KEYS: usize = 2;
-/// Events of each key while one is wild, and until something must be said again.
+/// Events of each key while one is wild, and after that.
 const WILD: usize = 50;
-const QUIET: usize = 60;
+const QUIET: usize = 25;
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
 /// The value of the wild key at its event of this index.
