@@ -1,7 +1,8 @@
 //! Conformance suites for components, ours and yours.
 //!
 //! [`operator`] checks the laws that every [`Operator`](sluicegate_core::Operator) keeps; [`logs`] makes the logs to check them
-//! on. A suite panics with the first difference it finds, so it is used inside a test:
+//! on. With the feature `model`, `predictor` and `head` check those of the models inside the forecast operator and of the
+//! distributions that they say. A suite panics with the first difference it finds, so it is used inside a test:
 //!
 //! ```
 //! use sluicegate_core::{Batch, BoxError, Operator, Output, SnapshotReader, SnapshotWriter};
@@ -26,7 +27,15 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a suite reports by panicking in the test that calls it")]
 
+#[cfg(feature = "model")]
+pub mod head;
 pub mod logs;
 #[cfg(feature = "kafka")]
 pub use sluicegate_broker as kafka;
 pub mod operator;
+#[cfg(feature = "model")]
+pub mod predictor;
+#[cfg(feature = "model")]
+mod said;
+#[cfg(feature = "model")]
+pub use said::Said;

@@ -147,36 +147,3 @@ impl HeadKind {
 fn clamp_log_scale(raw: f32) -> f32 {
     raw.clamp(*LOG_SCALE.start(), *LOG_SCALE.end())
 }
-
-#[cfg(test)]
-pub(crate) mod testing {
-    use super::*;
-
-    /// Compares the analytic gradient of a head's loss with central differences.
-    pub(crate) fn assert_gradient<F>(head: &dyn Head<F>, own: &[f32], raw: &[f32], labels: &[f32]) {
-        const STEP: f32 = 1e-2;
-        let (mut d_raw, mut d_own) = (vec![0.0; raw.len()], vec![0.0; own.len()]);
-        head.loss(own, raw, labels, &mut d_raw, &mut d_own);
-        let loss_at = |own: &[f32], raw: &[f32]| {
-            head.loss(own, raw, labels, &mut vec![0.0; raw.len()], &mut vec![0.0; own.len()])
-        };
-        let close = |analytic: f32, numeric: f64, what: &str| {
-            let error = (f64::from(analytic) - numeric).abs();
-            assert!(error < 2e-3 * (1.0 + numeric.abs()), "{what}: {analytic} against {numeric}");
-        };
-        for i in 0..raw.len() {
-            let (mut up, mut down) = (raw.to_vec(), raw.to_vec());
-            up[i] += STEP;
-            down[i] -= STEP;
-            let numeric = (loss_at(own, &up) - loss_at(own, &down)) / f64::from(up[i] - down[i]);
-            close(d_raw[i], numeric, &format!("raw {i}"));
-        }
-        for i in 0..own.len() {
-            let (mut up, mut down) = (own.to_vec(), own.to_vec());
-            up[i] += STEP;
-            down[i] -= STEP;
-            let numeric = (loss_at(&up, raw) - loss_at(&down, raw)) / f64::from(up[i] - down[i]);
-            close(d_own[i], numeric, &format!("own {i}"));
-        }
-    }
-}

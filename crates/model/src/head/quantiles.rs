@@ -129,7 +129,6 @@ impl Head for QuantilesHead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::testing::assert_gradient;
     use proptest::prelude::*;
 
     /// The forecast of the only output.
@@ -140,38 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn the_gradient_is_that_of_the_loss() {
-        // Three outputs: the label above most quantiles, none, and one between the lower ones.
-        let raw: Vec<f32> = (0..21).map(|i| (i as f32 * 0.37).sin()).collect();
-        assert_gradient(&QuantilesHead::new(3), &[], &raw, &[2.05, f32::NAN, -0.85]);
-    }
-
-    #[test]
-    fn the_loss_is_the_pinball_loss_of_the_forecast() {
-        let head = QuantilesHead::new(1);
-        let raw = [0.4, -0.3, 0.2, 1.0, 0.7, -1.0, 0.1];
-        for label in [-9.0f32, 0.3, 1.5] {
-            let loss = head.loss(&[], &raw, &[label], &mut [0.0; 7], &mut []);
-            let forecast = only(&head, &raw, 0.0, 1.0).unwrap();
-            let pinball = 7.0 * forecast.pinball(f64::from(label));
-            assert!((loss - pinball).abs() < 1e-9, "{loss} against {pinball}");
-        }
-    }
-
-    #[test]
     fn it_starts_at_the_unit_gaussian() {
         let start = only(&QuantilesHead::new(1), &[0.0; 7], 10.0, 3.0).unwrap();
         let gaussian = Distribution::gaussian(10.0, 3.0).unwrap();
         for (quantile, expected) in start.quantiles().into_iter().zip(gaussian.quantiles()) {
             assert!((quantile - expected).abs() < 1e-12, "{quantile} against {expected}");
         }
-    }
-
-    #[test]
-    fn a_label_that_is_missing_costs_nothing_and_moves_nothing() {
-        let mut d_raw = [9.0; 7];
-        let loss = QuantilesHead::new(1).loss(&[], &[0.1; 7], &[f32::NAN], &mut d_raw, &mut []);
-        assert_eq!((loss, d_raw), (0.0, [0.0; 7]));
     }
 
     #[test]

@@ -111,37 +111,6 @@ impl Head for StudentTHead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::testing::assert_gradient;
-
-    #[test]
-    fn the_gradient_is_that_of_the_loss() {
-        let own = [0.3, 1.7, 3.0];
-        let mut head = StudentTHead::new(3);
-        head.load(&own);
-        let raw = [0.2, -0.7, 0.1, -0.4, 0.9, 0.0];
-        assert_gradient(&head, &own, &raw, &[1.3, f32::NAN, -9.0]);
-    }
-
-    #[test]
-    fn the_loss_is_the_negative_log_likelihood_of_the_forecast() {
-        let own = [1.1];
-        let mut head = StudentTHead::new(1);
-        head.load(&own);
-        let raw = [0.4, -0.3];
-        let loss = head.loss(&own, &raw, &[1.5], &mut [0.0; 2], &mut [0.0]);
-        let mut forecast = [None];
-        head.forecast(&raw, Standing { level: &[0.0], scale: &[1.0] }, &mut forecast);
-        let nll = forecast[0].unwrap().nll(1.5);
-        assert!((loss - nll).abs() < 1e-9, "{loss} against {nll}");
-    }
-
-    #[test]
-    fn a_label_that_is_missing_costs_nothing_and_moves_nothing() {
-        let head = StudentTHead::new(1);
-        let (mut d_raw, mut d_own) = ([9.0; 2], [0.0]);
-        let loss = head.loss(&[1.0], &[0.4, -0.3], &[f32::NAN], &mut d_raw, &mut d_own);
-        assert_eq!((loss, d_raw, d_own), (0.0, [0.0; 2], [0.0]));
-    }
 
     #[test]
     fn degrees_of_freedom_stay_in_their_range() {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub(crate) mod members;
 pub(crate) mod network;
 pub(crate) mod suite;
 

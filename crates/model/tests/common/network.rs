@@ -3,6 +3,8 @@
 use sluicegate_model::cell::{GruVariant, RecurrentKind};
 use sluicegate_model::{ForecastConfig, ModelKind};
 
+use super::members::{every, forms};
+
 /// A network of the family, whatever its head: settings that stand for its kind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NetworkSettings {
@@ -14,7 +16,7 @@ pub(crate) struct NetworkSettings {
 }
 
 impl NetworkSettings {
-    fn new(kind: ModelKind, layers: usize) -> Self {
+    pub(crate) fn new(kind: ModelKind, layers: usize) -> Self {
         Self { kind, layers, variant: None, cell: None, lags: None }
     }
 
@@ -31,23 +33,7 @@ impl NetworkSettings {
     }
 }
 
-/// Every network of the family: kinds, variants, and one layer or more.
+/// Every network of the family, in all its forms.
 pub(crate) fn networks() -> Vec<NetworkSettings> {
-    let mut all = Vec::new();
-    for layers in [1, 2] {
-        all.extend([ModelKind::Lstm, ModelKind::Gru, ModelKind::Rnn].map(|kind| NetworkSettings::new(kind, layers)));
-        let variant = Some(GruVariant::ResetBefore);
-        all.push(NetworkSettings { variant, ..NetworkSettings::new(ModelKind::Gru, layers) });
-    }
-    all.extend(
-        [None, Some(1), Some(3)].map(|lags| NetworkSettings { lags, ..NetworkSettings::new(ModelKind::Mlp, 1) }),
-    );
-    for (cell, variant, layers) in [
-        (None, None, 1),
-        (Some(RecurrentKind::Rnn), None, 1),
-        (Some(RecurrentKind::Gru), Some(GruVariant::ResetBefore), 2),
-    ] {
-        all.push(NetworkSettings { cell, variant, ..NetworkSettings::new(ModelKind::FullHistory, layers) });
-    }
-    all
+    every::<ModelKind>().into_iter().flat_map(forms).collect()
 }
