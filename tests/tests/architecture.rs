@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sluicegate-source", &["sluicegate-core", "sluicegate-formats", "sluicegate-kafka", "sluicegate-place"]),
     ("sluicegate-sink", &["sluicegate-core", "sluicegate-formats", "sluicegate-kafka", "sluicegate-place"]),
     ("sluicegate-model", &["sluicegate-core", "sluicegate-native", "sluicegate-score"]),
+    ("sluicegate-anomaly", &["sluicegate-core", "sluicegate-score"]),
     ("sluicegate-stream", &["sluicegate-core", "sluicegate-checkpoint"]),
     ("sluicegate", FACADE),
     ("sluicegate-cli", &["sluicegate"]),
@@ -29,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// What the facade re-exports. All but [`ALWAYS`] are features of it.
 const FACADE: &[&str] = &[
+    "sluicegate-anomaly",
     "sluicegate-checkpoint",
     "sluicegate-core",
     "sluicegate-source",
@@ -52,6 +54,7 @@ const OUT_OF_REACH: &[(&str, &[&str])] = &[
     ("sluicegate-core", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka"]),
     ("sluicegate-score", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka", "arrow"]),
     ("sluicegate-native", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka", "arrow"]),
+    ("sluicegate-anomaly", &["tokio", "futures", "tch", "torch-sys", "rdkafka"]),
 ];
 
 /// Crates that may switch off `unsafe_code = "forbid"`: none yet.

@@ -15,6 +15,7 @@
 //! | [`tally`] | [`Score`], [`Tally`]: scores and their sums |
 //! | [`classes`] | [`ClassScore`], [`ClassTally`]: the same for forecasts of classes; [`mix`], [`ln_mix`] |
 //! | [`drift`] | [`PageHinkley`]: notices when losses grow |
+//! | [`nab`] | [`NabTally`]: scores of alarms by the Numenta Anomaly Benchmark |
 //! | [`running`] | [`EwMeanSquare`], [`EwMoments`]: exponentially weighted statistics |
 //!
 //! ```
@@ -40,6 +41,7 @@ pub mod distribution;
 pub mod drift;
 pub mod gaussian;
 pub mod mixture;
+pub mod nab;
 pub mod quantiles;
 pub mod running;
 pub mod student_t;
@@ -58,6 +60,7 @@ pub use distribution::Distribution;
 pub use drift::PageHinkley;
 pub use gaussian::Gaussian;
 pub use mixture::{FixedShare, Mixture};
+pub use nab::NabTally;
 pub use pinball::pinball;
 pub use quantiles::Quantiles;
 pub use running::{EwMeanSquare, EwMoments};

@@ -11,6 +11,7 @@ use sluicegate_core::{Registry, RegistryError};
 /// | source | `jsonl` | `source::JsonlConfig` | `source` |
 /// | source | `hybrid` | `source::HybridConfig` | `source` and `kafka` |
 /// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
+/// | operator | `anomaly` | `anomaly::AnomalyConfig` | `anomaly` |
 /// | operator | `forecast` | `model::ForecastConfig` | `model` |
 /// | sink | `parquet` | `sink::ParquetConfig` | `sink` |
 /// | sink | `console` | `sink::ConsoleConfig` | `sink` |
@@ -31,6 +32,8 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
         #[cfg(feature = "kafka")]
         registry.source::<sluicegate_source::HybridConfig>("hybrid")?;
     }
+    #[cfg(feature = "anomaly")]
+    registry.operator::<sluicegate_anomaly::AnomalyConfig>("anomaly")?;
     #[cfg(feature = "model")]
     registry.operator::<sluicegate_model::ForecastConfig>("forecast")?;
     #[cfg(feature = "sink")]
@@ -61,6 +64,7 @@ mod tests {
             (cfg!(feature = "source"), "source jsonl"),
             (cfg!(all(feature = "source", feature = "kafka")), "source kafka"),
             (cfg!(feature = "source"), "source parquet"),
+            (cfg!(feature = "anomaly"), "operator anomaly"),
             (cfg!(feature = "model"), "operator forecast"),
             (cfg!(feature = "sink"), "sink console"),
             (cfg!(all(feature = "sink", feature = "kafka")), "sink kafka"),

@@ -4,8 +4,8 @@
 //!
 //! - the vocabulary ([`Batch`], [`Operator`], [`Source`], [`Sink`], [`Registry`], …), at the top level;
 //! - [`stream`]: running a [`Pipeline`], or putting one operator into a stream of your own with [`ElementStreamExt`];
-//! - the built-in components, each group behind a feature of its name, all on by default: `source`, `sink` and `model`
-//!   (which needs libtorch); [`default_registry`] knows those that are switched on.
+//! - the built-in components, each group behind a feature of its name, all on by default: `source`, `sink`, `anomaly` and
+//!   `model` (which needs libtorch); [`default_registry`] knows those that are switched on.
 //!
 //! # A whole pipeline
 //! A pipeline file names component types; a registry knows them. Types of your own stand beside the built-in ones:
@@ -98,6 +98,8 @@ pub use sluicegate_stream::{
     Workers,
 };
 
+#[cfg(feature = "anomaly")]
+pub use sluicegate_anomaly as anomaly;
 #[cfg(feature = "model")]
 pub use sluicegate_model as model;
 #[cfg(feature = "sink")]

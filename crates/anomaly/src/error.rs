@@ -1,0 +1,50 @@
+//! What can go wrong in the operator.
+
+/// Why an anomaly operator cannot go on or be restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnomalyError {
+    /// A column is not what it was when the pipeline was checked.
+    #[error("column `{column}` at offset {offset}: {reason}")]
+    Column {
+        /// The column.
+        column: &'static str,
+        /// Offset of the first row of the batch.
+        offset: i64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Rows were made for another partition than this operator's.
+    #[error("this operator instance works on partition {expected}, but was given rows of {found}")]
+    WrongPartition {
+        /// The partition it was built for.
+        expected: sluicegate_core::PartitionId,
+        /// The partition of the rows.
+        found: sluicegate_core::PartitionId,
+    },
+    /// The output table could not be put together.
+    #[error("the scores could not be put into a table: {0}")]
+    Output(#[from] arrow::error::ArrowError),
+    /// The output rows could not be numbered.
+    #[error("the scores could not be put into a batch: {0}")]
+    Rows(#[from] sluicegate_core::BatchError),
+    /// A snapshot that cannot be written or is damaged.
+    #[error(transparent)]
+    Snapshot(#[from] sluicegate_core::SnapshotError),
+    /// A snapshot of an operator with other settings.
+    #[error(
+        "the snapshot was made with `{setting}` = {snapshot}, but here it is {here}; its state would mean something else. \
+         Put the setting back, or start over on purpose with `sluice run --fresh NAME`, NAME being the pipeline's"
+    )]
+    Settings {
+        /// The setting.
+        setting: &'static str,
+        /// Its value then.
+        snapshot: String,
+        /// Its value now.
+        here: String,
+    },
+    /// A snapshot whose contents contradict each other or the settings.
+    #[error("the snapshot cannot be restored: {0}")]
+    Restore(&'static str),
+}
