@@ -46,7 +46,8 @@ input = "events"
 targets = ["load"]
 mixture = false
 layout = "wide"
-model = {{ hidden = 8 }}
+# The slower backend: there must be work left to be disturbed in.
+model = {{ hidden = 8, backend = "libtorch" }}
 [sink.forecasts]
 type = "kafka"
 input = "forecast"

@@ -32,7 +32,7 @@ type = "forecast"
 input = "readings"
 targets = ["load"]
 mixture = false
-model = {{ hidden = 8, update_every = 3 }}
+model = {{ hidden = 8, update_every = 3, backend = "libtorch" }}
 [sink.files]
 type = "parquet"
 input = "forecast"
