@@ -15,7 +15,7 @@ const STEPS: usize = 4;
 /// # Errors
 /// When the backend fails.
 pub(crate) fn of(backend: BackendKind, shape: CellShape) -> Result<String, ModelError> {
-    let (mut cell, name) = backend.cell(shape)?;
+    let mut cell = backend.cell(shape)?;
     let mut random = Random::new(11);
     let mut numbers = |count: usize, range: f32| {
         let mut values = vec![0.0; count];
@@ -43,7 +43,7 @@ pub(crate) fn of(backend: BackendKind, shape: CellShape) -> Result<String, Model
         hash.update(&value.to_le_bytes());
     }
     let digest = hash.finalize().to_hex();
-    Ok(format!("{name}, probe {}", &digest[..16]))
+    Ok(format!("{}, probe {}", cell.arithmetic(), &digest[..16]))
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ fn network<F: Send>(
     let kind = kind.network().ok_or(ModelError::NoNetwork(kind))?;
     let model = &config.model;
     let shape = model.cell_shape(kind, dims.cell_inputs());
-    let (cell, _) = model.backend.cell(shape)?;
+    let cell = model.backend.cell(shape)?;
     let learning = Learning {
         every: model.bptt.every,
         window: model.window(kind),

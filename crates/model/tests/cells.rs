@@ -54,7 +54,7 @@ impl Case {
         let mut random = Random::new(5);
         let parameters = shape.parameters().iter().map(|spec| spec.len()).sum();
         Self {
-            cell: backend.cell(shape).unwrap().0,
+            cell: backend.cell(shape).unwrap(),
             parameters: numbers(&mut random, parameters, 0.9),
             windows: Windows {
                 count: COUNT,
@@ -229,7 +229,7 @@ fn the_gru_with_the_reset_gate_before_the_product_equals_its_equations() {
     for (shape, backend) in
         both.iter().flat_map(|shape| backends(shape.kind).iter().map(move |backend| (*shape, *backend)))
     {
-        let (mut cell, _) = backend.cell(shape).unwrap();
+        let mut cell = backend.cell(shape).unwrap();
         let tensors = shape.parameters().into_iter().zip([0.1, 0.7, 1.3, 1.9]);
         let parameters: Vec<f32> = tensors.flat_map(|(spec, offset)| wave(1.0, offset, spec.len())).collect();
         cell.load(&parameters).unwrap();
@@ -263,7 +263,7 @@ fn the_mlp_sees_the_last_events_the_newest_first() {
         [0.86910861, -0.05707512],
     ];
     let shape = CellShape::new(CellKind::Mlp { lags: 3 }, 3, 2);
-    let (mut cell, _) = BackendKind::Libtorch.cell(shape).unwrap();
+    let mut cell = BackendKind::Libtorch.cell(shape).unwrap();
     cell.load(&[wave(0.4, 0.1, 18), wave(1.0, 0.7, 2)].concat()).unwrap();
     let mut state = vec![0.0; shape.state_len()];
     let inputs = wave(1.0, 3.1, 15);

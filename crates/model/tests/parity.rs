@@ -72,7 +72,7 @@ fn assert_parity_on(backend: BackendKind, kind: CellKind, layers: usize) {
     let shape = CellShape { layers, ..CellShape::new(kind, INPUTS, HIDDEN) };
     let specs = shape.parameters();
     let values: Vec<f32> = specs.iter().flat_map(|spec| literals.tensor(&spec.name, spec.len())).collect();
-    let (mut cell, _) = backend.cell(shape).unwrap();
+    let mut cell = backend.cell(shape).unwrap();
     cell.load(&values).unwrap();
     let inputs = literals.tensor("inputs", STEPS * INPUTS);
 

@@ -180,7 +180,7 @@ impl Layer {
     }
 
     #[inline(always)]
-    fn retreat_gru_reset_before(&self, Back { saved, h, d_h, d_c: _, d_inner, d_recurrent, .. }: Back<'_>) {
+    fn retreat_gru_reset_before(&self, Back { saved, h, d_h, d_inner, d_recurrent, .. }: Back<'_>) {
         let hidden = self.hidden;
         let part = |place: usize| &saved[place * hidden..][..hidden];
         let (r, z, n) = (part(0), part(1), part(2));

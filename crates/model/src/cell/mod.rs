@@ -18,22 +18,17 @@ use libtorch::TorchCell;
 use native::NativeCell;
 
 impl BackendKind {
-    /// The cell of the given shape on this backend, and what decides the last bits of its results here.
+    /// The cell of the given shape on this backend.
     ///
     /// # Errors
     /// When the backend has no such cell, or does not keep the laws on this machine.
-    pub fn cell(self, shape: CellShape) -> Result<(Box<dyn Cell>, String), ModelError> {
+    pub fn cell(self, shape: CellShape) -> Result<Box<dyn Cell>, ModelError> {
         let native = match self {
             Self::Auto => NativeCell::covers(shape.kind),
             Self::Libtorch => false,
             Self::Native => true,
         };
-        if native {
-            return Ok((Box::new(NativeCell::new(shape)?), format!("native {}", sluicegate_native::ARITHMETIC)));
-        }
-        let cell = TorchCell::new(shape)?;
-        let name = cell.arithmetic();
-        Ok((Box::new(cell), name))
+        if native { Ok(Box::new(NativeCell::new(shape)?)) } else { Ok(Box::new(TorchCell::new(shape)?)) }
     }
 }
 
@@ -57,6 +52,9 @@ pub struct Windows {
 /// Laws, checked by tests on every implementation: a row's result in [`Cell::step`] is bitwise the same whatever rows are
 /// beside it; [`Cell::backward`] is the gradient of [`Cell::unroll`].
 pub trait Cell: Send {
+    /// What decides the last bits of its results, beside the machine: the backend and its version.
+    fn arithmetic(&self) -> String;
+
     /// Takes new parameters, laid out as [`CellShape::parameters`] says.
     ///
     /// # Errors

@@ -44,6 +44,10 @@ fn kind(kind: CellKind) -> Option<Kind> {
 }
 
 impl Cell for NativeCell {
+    fn arithmetic(&self) -> String {
+        format!("native {}", sluicegate_native::ARITHMETIC)
+    }
+
     fn load(&mut self, parameters: &[f32]) -> Result<(), ModelError> {
         self.stack.load(parameters);
         (self.is_loaded, self.is_unrolled) = (true, false);

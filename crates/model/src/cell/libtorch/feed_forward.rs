@@ -2,12 +2,11 @@
 
 use tch::Tensor;
 
-use super::not_loaded;
 use crate::error::ModelError;
 
 /// One event: `input: [rows, inputs]` and the states before it, `[h]` or `[h, earlier inputs]`, give those after it.
 pub(super) fn step(parameters: &[Tensor], input: &Tensor, before: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
-    let [weight, bias] = parameters else { return Err(not_loaded()) };
+    let [weight, bias] = parameters else { return Err(ModelError::CellNotLoaded) };
     let Some(earlier) = before.get(1) else {
         return Ok(vec![input.f_linear(weight, Some(bias))?.f_tanh()?]);
     };
@@ -26,8 +25,8 @@ pub(super) fn unroll(
     lags: usize,
     outputs: i64,
 ) -> Result<Tensor, ModelError> {
-    let [weight, bias] = parameters else { return Err(not_loaded()) };
-    let [steps, count, inputs] = x.size()[..] else { return Err(not_loaded()) };
+    let [weight, bias] = parameters else { return Err(ModelError::CellNotLoaded) };
+    let [steps, count, inputs] = x.size()[..] else { return Err(ModelError::CellNotLoaded) };
     let earlier_steps = lags as i64 - 1;
     // `[lags − 1 + steps, count, inputs]`, the oldest first.
     let sequence = match start.get(1) {

@@ -2,7 +2,6 @@
 
 use tch::{TchError, Tensor};
 
-use super::not_loaded;
 use crate::cell::CellKind;
 use crate::error::ModelError;
 
@@ -17,7 +16,7 @@ pub(super) fn step(
     let (before_h, before_c) = before.split_at(layers);
     let (mut after_h, mut after_c) = (Vec::<Tensor>::with_capacity(2 * layers), Vec::new());
     for (layer, parameters) in parameters.chunks_exact(4).enumerate() {
-        let [w_ih, w_hh, b_ih, b_hh] = parameters else { return Err(not_loaded()) };
+        let [w_ih, w_hh, b_ih, b_hh] = parameters else { return Err(ModelError::CellNotLoaded) };
         let (x, h) = (after_h.last().unwrap_or(input), &before_h[layer]);
         let h = match kind {
             CellKind::Lstm => {

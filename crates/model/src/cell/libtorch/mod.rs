@@ -80,12 +80,6 @@ impl TorchCell {
         self.batching
     }
 
-    /// What decides the last bits of a result, beside the machine.
-    pub fn arithmetic(&self) -> String {
-        let version = option_env!("SLUICEGATE_LIBTORCH_VERSION").unwrap_or("of unknown version");
-        format!("libtorch {version}, {:?}", self.batching).to_lowercase()
-    }
-
     fn is_loaded(&self) -> bool {
         self.parameters.len() == self.shape.layers * self.shape.parameters_per_layer()
     }
@@ -141,6 +135,11 @@ fn copy_out(tensor: &Tensor, values: &mut [f32]) -> Result<(), ModelError> {
 }
 
 impl Cell for TorchCell {
+    fn arithmetic(&self) -> String {
+        let version = option_env!("SLUICEGATE_LIBTORCH_VERSION").unwrap_or("of unknown version");
+        format!("libtorch {version}, {:?}", self.batching).to_lowercase()
+    }
+
     fn load(&mut self, parameters: &[f32]) -> Result<(), ModelError> {
         threads::single();
         self.unrolled = None;
@@ -158,7 +157,7 @@ impl Cell for TorchCell {
     fn step(&mut self, inputs: &[f32], states: &mut [f32]) -> Result<(), ModelError> {
         threads::single();
         if !self.is_loaded() {
-            return Err(not_loaded());
+            return Err(ModelError::CellNotLoaded);
         }
         let rows = match self.batching {
             Batching::Padded => batch_invariance::ROWS_MAX,
@@ -178,7 +177,7 @@ impl Cell for TorchCell {
     fn unroll(&mut self, windows: &Windows) -> Result<Vec<f32>, ModelError> {
         threads::single();
         if !self.is_loaded() {
-            return Err(not_loaded());
+            return Err(ModelError::CellNotLoaded);
         }
         let (count, steps, outputs) = (windows.count as i64, windows.steps as i64, windows.outputs as i64);
         // Its gradient is computed only where backward is asked for it.
@@ -214,7 +213,7 @@ impl Cell for TorchCell {
         d_inputs: Option<&mut Vec<f32>>,
     ) -> Result<(), ModelError> {
         threads::single();
-        let Unrolled { inputs, hidden } = self.unrolled.take().ok_or_else(not_loaded)?;
+        let Unrolled { inputs, hidden } = self.unrolled.take().ok_or(ModelError::CellNotLoaded)?;
         // d/dθ Σ hidden ⊙ d is the gradient of the loss when d is its gradient with respect to hidden.
         let d = tensor(d_hidden, &hidden.size())?;
         let pulled = hidden.f_mul(&d)?.f_sum(Kind::Float)?;
@@ -240,8 +239,4 @@ impl Cell for TorchCell {
         }
         Ok(())
     }
-}
-
-fn not_loaded() -> ModelError {
-    ModelError::CellNotLoaded
 }

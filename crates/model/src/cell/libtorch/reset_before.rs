@@ -3,7 +3,6 @@
 
 use tch::Tensor;
 
-use super::not_loaded;
 use crate::error::ModelError;
 
 /// One event: `input: [rows, inputs]` and the hidden states of all layers before it give those after it.
@@ -47,7 +46,7 @@ struct Layer<'a> {
 
 impl<'a> Layer<'a> {
     fn new(parameters: &'a [Tensor]) -> Result<Self, ModelError> {
-        let [input, recurrent] = parameters else { return Err(not_loaded()) };
+        let [input, recurrent] = parameters else { return Err(ModelError::CellNotLoaded) };
         let hidden = recurrent.size().last().copied().unwrap_or(0);
         let (gates, candidate) = (recurrent.f_narrow(0, 0, 2 * hidden)?, recurrent.f_narrow(0, 2 * hidden, hidden)?);
         Ok(Self { input, gates, candidate })

@@ -55,6 +55,10 @@ fn inputs_of(windows: &Windows, index: usize) -> impl Iterator<Item = f32> {
 }
 
 impl Cell for LinearCell {
+    fn arithmetic(&self) -> String {
+        "linear".to_owned()
+    }
+
     fn load(&mut self, parameters: &[f32]) -> Result<(), ModelError> {
         self.parameters.copy_from_slice(parameters);
         Ok(())
