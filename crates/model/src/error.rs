@@ -49,6 +49,9 @@ pub enum ModelError {
     /// A model of numbers was asked for classes.
     #[error("`{}` is a model of numbers, and the targets are classes; there are persistence, seasonal, markov, ar and the networks", .0.as_str())]
     NotOfClasses(crate::family::ModelKind),
+    /// A model of classes was asked for numbers.
+    #[error("`{}` is a model of classes, and the targets are numbers", .0.as_str())]
+    NotOfNumbers(crate::family::ModelKind),
     /// A model without a cell was to be built as a network.
     #[error("`{}` is no network", .0.as_str())]
     NoNetwork(crate::family::ModelKind),

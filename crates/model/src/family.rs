@@ -11,6 +11,7 @@ use crate::config::ForecastConfig;
 use crate::control::classes::{Counts, Repeat};
 use crate::control::{Autoregression, Ewma, Garch, Persistence, Seasonal};
 use crate::error::ModelError;
+use crate::experts::ExpertPredictor;
 use crate::head::Head;
 use crate::network::{Learning, Network};
 use crate::predictor::Predictor;
@@ -32,6 +33,8 @@ pub enum ModelKind {
     Ewma,
     /// For returns: the last value, with GARCH(1,1) variances and heavy tails, refitted by maximum likelihood.
     Garch,
+    /// Of classes: count experts of many contexts, pooled by logarithms. See `model.experts`.
+    Experts,
     /// Long short-term memory.
     Lstm,
     /// Gated recurrent unit, reset gate after the product.
@@ -55,6 +58,7 @@ impl ModelKind {
             Self::Ar => "ar",
             Self::Ewma => "ewma",
             Self::Garch => "garch",
+            Self::Experts => "experts",
             Self::Lstm => "lstm",
             Self::Gru => "gru",
             Self::Rnn => "rnn",
@@ -71,7 +75,9 @@ impl ModelKind {
             Self::Rnn => Some(NetworkKind::Rnn),
             Self::Mlp => Some(NetworkKind::Mlp),
             Self::FullHistory => Some(NetworkKind::FullHistory),
-            Self::Persistence | Self::Seasonal | Self::Markov | Self::Ar | Self::Ewma | Self::Garch => None,
+            Self::Persistence | Self::Seasonal | Self::Markov | Self::Ar | Self::Ewma | Self::Garch | Self::Experts => {
+                None
+            }
         }
     }
 
@@ -92,6 +98,7 @@ impl ModelKind {
             Self::Ar => Ok(Box::new(Autoregression::new(config.ar.clone(), dims.clone()))),
             Self::Ewma => Ok(Box::new(Ewma::new(config.ewma, dims.clone()))),
             Self::Garch => Ok(Box::new(Garch::new(config.garch, dims.clone()))),
+            Self::Experts => Err(ModelError::NotOfNumbers(self)),
             Self::Lstm | Self::Gru | Self::Rnn | Self::Mlp | Self::FullHistory => {
                 let head = config.model.head.of_numbers(dims.outputs())?;
                 Ok(Box::new(network(self, head, config, dims, base_dir)?))
@@ -119,6 +126,10 @@ impl ModelKind {
                 let head = config.model.head.of_classes(dims)?;
                 Ok(Box::new(network(self, head, config, dims, base_dir)?))
             }
+            Self::Experts => {
+                let experts = config.model.experts.unwrap_or_default();
+                Ok(Box::new(ExpertPredictor::new(experts, config.model.learn, dims.clone())))
+            }
             Self::Ewma | Self::Garch => Err(ModelError::NotOfClasses(self)),
         }
     }
@@ -141,6 +152,7 @@ fn network<F: Send>(
         window: model.window(kind),
         full_history: kind == NetworkKind::FullHistory,
         optimizer: model.optimizer.clone(),
+        experts: model.experts,
         enabled: model.learn,
     };
     let mut network = Network::new(dims.clone(), shape, cell, head, learning, model.seed)?;

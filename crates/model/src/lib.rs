@@ -56,6 +56,7 @@ mod config;
 pub mod control;
 mod duration;
 mod error;
+pub mod experts;
 mod family;
 pub mod feature;
 mod forecast;

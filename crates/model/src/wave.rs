@@ -106,6 +106,9 @@ pub struct Wave {
     /// `[B, T]`, where targets are classes: the class observed now, as it counts for what was forecast of it; [`MISSING`] where
     /// missing.
     pub classes: Vec<u32>,
+    /// `[B, T]`, where targets are classes: the Unicode character that the class is, `u32::MAX` where it is none; of a byte beyond ASCII
+    /// U+FFFD. May be empty where nobody asks.
+    pub characters: Vec<u32>,
 }
 
 /// Stands for a class that is missing.
@@ -140,5 +143,6 @@ impl Wave {
         self.inputs.clear();
         self.codes.clear();
         self.classes.clear();
+        self.characters.clear();
     }
 }

@@ -22,6 +22,8 @@
 mod activation;
 mod instructions;
 mod layer;
+mod logarithm;
+mod pool;
 mod product;
 mod rule;
 mod shape;
@@ -29,6 +31,7 @@ mod stack;
 mod tape;
 
 pub use instructions::InstructionSet;
+pub use pool::LogPool;
 pub use shape::{Kind, Shape};
 pub use stack::{Stack, Windows};
 

@@ -21,6 +21,7 @@ use crate::control::{AutoregressionConfig, EwmaConfig, GarchConfig, PersistenceC
 use crate::family::ModelKind;
 use crate::feature::{FeatureConfig, TransformConfig};
 use crate::forecast::Column;
+use crate::head::HeadKind;
 
 /// Farther horizons would make per-key memory large.
 const HORIZON_MAX: usize = 1000;
@@ -254,6 +255,7 @@ impl ForecastConfig {
         if let Some(drift) = &self.drift {
             drift.validate().map_err(|error| error.within("drift"))?;
         }
+        self.validate_experts()?;
         let networks = self.networks();
         let model = self.model.validate().and_then(|()| self.model.validate_cell(&networks));
         model.map_err(|error| error.within("model"))
@@ -269,6 +271,29 @@ impl ForecastConfig {
     /// The columns that there are of what is forecast.
     pub(crate) fn columns_there_are(&self) -> &'static [Column] {
         if self.model.head.is_of_classes() { &Column::OF_CLASSES } else { &Column::OF_NUMBERS }
+    }
+
+    /// Experts forecast classes, and the next event alone.
+    fn validate_experts(&self) -> Result<(), ConfigError> {
+        let asked = [
+            ("model.experts", self.model.experts.is_some()),
+            ("model.kind", self.model.kind == ModelKind::Experts),
+            ("controls", self.controls.contains(&ModelKind::Experts)),
+        ];
+        let Some((setting, _)) = asked.into_iter().find(|(_, asked)| *asked) else { return Ok(()) };
+        if self.model.head != HeadKind::Categorical {
+            let message = "asks for experts, which forecast classes";
+            return Err(ConfigError::new(setting, message).help("set model.head to \"categorical\""));
+        }
+        if self.horizons != [1] {
+            let message = "asks for experts, which forecast the next event and none farther ahead";
+            return Err(ConfigError::new(setting, message).help("leave horizons out, or write horizons = [1]"));
+        }
+        if self.model.experts.is_some() && self.networks().is_empty() && !self.runs(ModelKind::Experts) {
+            let message = "are under a network or a model `experts`, and there is neither";
+            return Err(ConfigError::new("model.experts", message));
+        }
+        Ok(())
     }
 
     /// Refuses what makes no sense of classes.

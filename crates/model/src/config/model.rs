@@ -6,6 +6,7 @@ use sluicegate_core::ConfigError;
 
 use super::HIDDEN_MAX;
 use crate::cell::{GruVariant, RecurrentKind};
+use crate::experts::ExpertsConfig;
 use crate::family::ModelKind;
 use crate::head::HeadKind;
 use crate::optimizer::OptimizerConfig;
@@ -41,6 +42,9 @@ pub struct ModelConfig {
     pub update_every: Option<u64>,
     /// About how many keys the partition has, for the default of `update_every`.
     pub expected_keys: u64,
+    /// Count experts under the network, which then learns what they do not know; of a model `experts` how they learn. For categorical heads
+    /// and the next event alone.
+    pub experts: Option<ExpertsConfig>,
     /// How the parameters move.
     pub optimizer: OptimizerConfig,
     /// Whether it learns; `false` runs the parameters as they are: no parameter and no moment changes. States go on with the
@@ -68,6 +72,7 @@ impl Default for ModelConfig {
             bptt: BpttConfig::default(),
             update_every: None,
             expected_keys: 1,
+            experts: None,
             optimizer: OptimizerConfig::default(),
             learn: true,
             seed: 0,
@@ -154,6 +159,9 @@ impl ModelConfig {
         }
         if self.expected_keys == 0 {
             return fail("expected_keys", "must be at least 1".into());
+        }
+        if let Some(experts) = self.experts {
+            experts.validate().map_err(|error| error.within("experts"))?;
         }
         self.optimizer.validate().map_err(|error| error.within("optimizer"))
     }

@@ -26,6 +26,9 @@ use crate::wave::Dims;
 /// From the seed of a copy of the network to that of the next: farther than a user counts.
 const SEED_STEP: u64 = 1 << 32;
 
+/// Where there is room for all values of a byte, they are known beforehand.
+const BYTES: usize = 256;
+
 /// How a model of some kind is built.
 type Build<F> = fn(ModelKind, &ForecastConfig, &Dims, &Path) -> Result<Box<dyn Predictor<F>>, ModelError>;
 
@@ -86,13 +89,18 @@ impl Factory {
     /// Of the columns of classes in their order, with what is known beforehand.
     pub(super) fn vocabularies(&self) -> Vec<Vocabulary> {
         let ForecastConfig { targets, features, classes, model, .. } = &self.config;
-        let open = |column: &String| {
-            let known = classes.known.get(column).into_iter().flatten();
-            Vocabulary::open(classes.max, known.map(String::as_str))
+        let open = |(column, is_byte): (&String, bool)| match classes.known.get(column) {
+            Some(known) => Vocabulary::open(classes.max, known.iter().map(String::as_str)),
+            None if is_byte && classes.max >= BYTES => Vocabulary::of_bytes(classes.max),
+            None => Vocabulary::open(classes.max, []),
         };
-        let of_target = |column| if model.head == HeadKind::Bernoulli { Vocabulary::binary() } else { open(column) };
-        let targets = targets.iter().filter(|_| model.head.is_of_classes()).map(of_target);
-        targets.chain(features.categories.iter().map(open)).collect()
+        let of_classes = targets.iter().filter(|_| model.head.is_of_classes());
+        let columns =
+            of_classes.map(|column| (column, true)).chain(features.categories.iter().map(|name| (name, false)));
+        let vocabulary = |((column, is_target), is_byte)| {
+            if is_target && model.head == HeadKind::Bernoulli { Vocabulary::binary() } else { open((column, is_byte)) }
+        };
+        columns.zip(self.columns.bytes()).map(vocabulary).collect()
     }
 
     /// The models in their initial state, in the order of the lineup.

@@ -183,6 +183,7 @@ impl<D: Desk> ForecastOperator<D> {
             };
             wave.codes.extend_from_slice(events.codes(row.at));
             wave.classes.extend_from_slice(events.labels(row.at));
+            wave.characters.extend_from_slice(events.characters(row.at));
             if self.features.observe(&event, wave) {
                 let at = Offset(events.offsets[row.at]);
                 self.columns.time_went_back(self.bad_values, at, &self.counters.bad)?;

@@ -49,6 +49,9 @@ impl Settings {
                 ("classes.order", config.classes.order.to_string()),
             ]);
         }
+        if config.runs(ModelKind::Experts) || model.experts.is_some() {
+            values.push(("model.experts", model.experts.is_some().to_string()));
+        }
         if config.runs(ModelKind::Persistence) {
             values.push(("persistence.adapt", config.persistence.adapt.to_string()));
         }

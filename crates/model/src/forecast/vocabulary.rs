@@ -44,6 +44,12 @@ impl Vocabulary {
         vocabulary
     }
 
+    /// As [`Vocabulary::open`]; known are the numbers from 0 to 255.
+    pub(super) fn of_bytes(max: usize) -> Self {
+        let names: Vec<String> = (0..=u8::MAX).map(|byte| byte.to_string()).collect();
+        Self::open(max, names.iter().map(String::as_str))
+    }
+
     /// No and yes, numbered 0 and 1. There are no others.
     pub(super) fn binary() -> Self {
         let mut vocabulary = Self { open: false, max: 2, names: Vec::new(), numbers: HashMap::new() };

@@ -6,6 +6,7 @@ use super::pending::Window;
 use super::{Network, Parts, restored_count};
 use crate::cell::Windows;
 use crate::error::ModelError;
+use crate::experts::Experts;
 use crate::optimizer::{Optimizer, norm};
 use crate::parameters::Layout;
 
@@ -89,6 +90,11 @@ impl Sums {
     }
 }
 
+/// How many labels there are.
+fn known(labels: &[f32]) -> usize {
+    labels.iter().filter(|label| !label.is_nan()).count()
+}
+
 impl<F: Send> Network<F> {
     /// Learns from all windows that fell due, in log order, and forgets them. The loss is the mean over all labels.
     ///
@@ -97,6 +103,7 @@ impl<F: Send> Network<F> {
     pub(super) fn take_step(&mut self) -> Result<(), ModelError> {
         let mut windows = self.pending.in_log_order();
         if windows.is_empty() {
+            self.experts.iter_mut().for_each(Experts::learn);
             return Ok(());
         }
         self.learner.windows += windows.len() as u64;
@@ -114,6 +121,7 @@ impl<F: Send> Network<F> {
             self.apply(&mut gradient, &sums)?;
         }
         self.learner.gradient = gradient;
+        self.experts.iter_mut().for_each(Experts::learn);
         Ok(())
     }
 
@@ -171,7 +179,8 @@ impl<F: Send> Network<F> {
 
     /// Adds loss and gradient of windows of one length.
     fn add_gradient(&mut self, group: &[Window], gradient: &mut [f32], sums: &mut Sums) -> Result<(), ModelError> {
-        let (hidden, outputs, width) = (self.shape.hidden, self.dims.outputs(), self.linear.outputs);
+        let (hidden, width) = (self.shape.hidden, self.linear.outputs);
+        let (given, labels_width) = (self.gradients_are_given(), self.labels_width());
         let batch = self.gather(group);
         let unrolled = self.cell.unroll(&batch)?;
         let mut d_hidden = vec![0.0; unrolled.len()];
@@ -182,16 +191,20 @@ impl<F: Send> Network<F> {
         let (d_own, d_vectors) = rest.split_at_mut(self.places.own - self.places.bias);
         let Parts { weight, bias, own, .. } = self.parts();
         for (index, window) in group.iter().enumerate() {
-            for (step, labels) in self.pending.labels(window).chunks_exact(outputs).enumerate() {
-                let terms = labels.iter().filter(|label| !label.is_nan()).count();
+            for (step, labels) in self.pending.labels(window).chunks_exact(labels_width).enumerate() {
+                let terms = if given { self.given_terms(labels) } else { known(labels) };
                 if terms == 0 {
                     continue;
                 }
                 sums.terms += terms as u64;
                 let at = (step * batch.count + index) * hidden;
                 let (h, d_h) = (&unrolled[at..][..hidden], &mut d_hidden[at..][..hidden]);
-                self.linear.forward(weight, bias, h, &mut raw);
-                sums.loss += self.head.loss(own, &raw, labels, &mut d_raw, d_own);
+                if given {
+                    d_raw.iter_mut().zip(labels).for_each(|(d, given)| *d = if given.is_nan() { 0.0 } else { *given });
+                } else {
+                    self.linear.forward(weight, bias, h, &mut raw);
+                    sums.loss += self.head.loss(own, &raw, labels, &mut d_raw, d_own);
+                }
                 self.linear.backward(weight, h, &d_raw, d_weight, d_bias, d_h);
             }
         }
@@ -208,6 +221,11 @@ impl<F: Send> Network<F> {
             }
         }
         Ok(())
+    }
+
+    /// Of how many outputs a gradient was given.
+    fn given_terms(&self, d_raw: &[f32]) -> usize {
+        self.dims.probability_ranges().filter(|range| !d_raw[range.start].is_nan()).count()
     }
 
     /// The windows of one length as a batch.

@@ -14,6 +14,8 @@ const LABEL_CLIP: f64 = 20.0;
 pub(super) struct Memory {
     inputs_width: usize,
     outputs: usize,
+    /// Numbers of a step's labels: one for each output, or what a head's gradient has.
+    labels_width: usize,
     /// Outputs whose labels are scaled: all of numbers, none of classes.
     scaled: usize,
     state_len: usize,
@@ -39,8 +41,14 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// With `inputs_width` numbers of each event, and `state_len` of each key's state.
-    pub(super) fn new(dims: &Dims, inputs_width: usize, state_len: usize, learning: &Learning) -> Self {
+    /// With `inputs_width` numbers of each event, `state_len` of each key's state, and `labels_width` of each label.
+    pub(super) fn new(
+        dims: &Dims,
+        inputs_width: usize,
+        state_len: usize,
+        labels_width: usize,
+        learning: &Learning,
+    ) -> Self {
         let (outputs, past) = (dims.outputs(), dims.horizon_max());
         let scaled = if dims.classes.is_empty() { outputs } else { 0 };
         let ring = learning.window + past;
@@ -48,6 +56,7 @@ impl Memory {
         Self {
             inputs_width,
             outputs,
+            labels_width,
             scaled,
             state_len,
             ring,
@@ -57,7 +66,7 @@ impl Memory {
             start_count,
             states: Slab::new(state_len, 0.0),
             inputs: Slab::new(ring * inputs_width, 0.0),
-            labels: Slab::new(ring * outputs, f32::NAN),
+            labels: Slab::new(ring * labels_width, f32::NAN),
             scales: Slab::new(past * scaled, f64::NAN),
             starts: Slab::new(start_count * state_len, 0.0),
             generations: Vec::new(),
@@ -138,11 +147,17 @@ impl Memory {
         }
     }
 
+    /// What a head's gradient was at a step's labels, in place of the labels themselves.
+    pub(super) fn label_gradient(&mut self, slot: usize, step: u64, d_raw: &[f32]) {
+        let place = (step % self.ring as u64) as usize;
+        self.labels.row_mut(slot)[place * self.labels_width..][..self.labels_width].copy_from_slice(d_raw);
+    }
+
     /// Stores a step before the state moves with it.
     pub(super) fn store(&mut self, slot: usize, event: u64, inputs: &[f32], scales: &[f64]) {
         let place = (event % self.ring as u64) as usize;
         self.inputs.row_mut(slot)[place * self.inputs_width..][..self.inputs_width].copy_from_slice(inputs);
-        self.labels.row_mut(slot)[place * self.outputs..][..self.outputs].fill(f32::NAN);
+        self.labels.row_mut(slot)[place * self.labels_width..][..self.labels_width].fill(f32::NAN);
         let past = (event % self.past as u64) as usize;
         self.scales.row_mut(slot)[past * self.scaled..][..self.scaled].copy_from_slice(scales);
         if event.is_multiple_of(self.every as u64) {
@@ -171,7 +186,7 @@ impl Memory {
         states.extend_from_slice(self.start(slot, first));
         for step in complete - self.every as u64..complete {
             let place = (step % self.ring as u64) as usize;
-            labels.extend_from_slice(&self.labels.row(slot)[place * self.outputs..][..self.outputs]);
+            labels.extend_from_slice(&self.labels.row(slot)[place * self.labels_width..][..self.labels_width]);
         }
         steps as usize
     }

@@ -21,6 +21,7 @@ use sluicegate_score::Distribution;
 
 use crate::cell::{Cell, CellShape};
 use crate::error::ModelError;
+use crate::experts::{Experts, ExpertsConfig, labels};
 use crate::head::{Head, Linear, Standing};
 use crate::optimizer::{Optimizer, OptimizerConfig, Schedule};
 use crate::parameters::{Layout, ParameterSpec};
@@ -44,6 +45,8 @@ pub struct Learning {
     pub optimizer: OptimizerConfig,
     /// Whether it learns at all.
     pub enabled: bool,
+    /// Count experts whose pool the network's raw numbers are added to.
+    pub experts: Option<ExpertsConfig>,
     /// Whether the state of a key is computed anew, from its last `window` events, whenever the parameters have changed.
     pub full_history: bool,
 }
@@ -67,6 +70,7 @@ pub struct Network<F = Option<Distribution>> {
     memory: Memory,
     pending: Pending,
     history: Option<History>,
+    experts: Option<Experts>,
     states_reset: u64,
     scratch: Scratch,
 }
@@ -130,9 +134,11 @@ impl<F: Send> Network<F> {
         head.init(&mut values[places.bias..places.own]);
         inputs.init(&mut random, &mut values[places.own..]);
         let optimizer = learning.optimizer.build(values.len());
+        let labels_width = if learning.experts.is_some() { linear.outputs } else { dims.outputs() };
         let mut network = Self {
-            memory: Memory::new(&dims, inputs.stored(), shape.state_len(), &learning),
-            pending: Pending::new(inputs.stored(), shape.state_len(), dims.outputs(), &learning),
+            memory: Memory::new(&dims, inputs.stored(), shape.state_len(), labels_width, &learning),
+            pending: Pending::new(inputs.stored(), shape.state_len(), labels_width, &learning),
+            experts: learning.experts.map(|experts| Experts::new(experts, &dims)),
             history: learning.full_history.then(|| History::new(shape.state_len(), &learning)),
             learner: Learner::new(&values, optimizer.as_ref()),
             schedule: learning.optimizer.schedule(),
@@ -174,6 +180,49 @@ impl<F: Send> Network<F> {
         self.load()
     }
 
+    /// Whether windows learn from gradients with respect to raw numbers that were computed when the labels came, in place of labels.
+    /// By the time a window falls due, experts have counted its labels, and would know them.
+    fn gradients_are_given(&self) -> bool {
+        self.experts.is_some()
+    }
+
+    /// Numbers that are kept of a step's labels.
+    fn labels_width(&self) -> usize {
+        if self.gradients_are_given() { self.linear.outputs } else { self.dims.outputs() }
+    }
+
+    /// The labels that a row of a wave gives to the step before, as gradients of the loss with respect to the raw numbers of that
+    /// step; NaN where there is none.
+    fn label_by_gradient(&mut self, wave: &Wave, index: usize) {
+        let (slot, targets) = (wave.slots[index], self.dims.targets);
+        let Some(step) = wave.events[index].checked_sub(1) else { return };
+        let labels = labels(&wave.classes[index * targets..][..targets]);
+        let mut raw = vec![0.0; self.linear.outputs];
+        let hidden = &self.memory.state(slot)[self.shape.output()];
+        let (cell, weight_end, bias_end) = (self.places.cell, self.places.weight, self.places.bias);
+        let (weight, bias) = (&self.values[cell..weight_end], &self.values[weight_end..bias_end]);
+        self.linear.forward(weight, bias, hidden, &mut raw);
+        if let Some(experts) = &mut self.experts {
+            experts.add(slot, step, &mut raw);
+        }
+        let mut d_raw = vec![0.0; raw.len()];
+        self.head.loss(&[], &raw, &labels, &mut d_raw, &mut []);
+        for (range, label) in self.dims.probability_ranges().zip(&labels) {
+            if label.is_nan() || d_raw[range.clone()].iter().any(|d| !d.is_finite()) {
+                d_raw[range].fill(f32::NAN);
+            }
+        }
+        if let Some(experts) = self.experts.as_mut().filter(|_| self.learning.enabled) {
+            experts.wait(wave, index, &d_raw);
+        }
+        self.memory.label_gradient(slot, step, &d_raw);
+    }
+
+    /// Whether something learns at the label that the event of this index brings.
+    fn learns_at_label(&self, event: u64) -> bool {
+        self.gradients_are_given() && event > 0
+    }
+
     /// Optimizer steps taken so far.
     pub fn steps(&self) -> u64 {
         self.learner.steps
@@ -206,6 +255,12 @@ impl<F: Send> Network<F> {
         Standing { level: &wave.level[index * targets..][..targets], scale: &wave.scale[index * outputs..][..outputs] }
     }
 
+    /// Whether a window falls due at the event of this index.
+    fn window_falls_due(&self, event: u64) -> bool {
+        let complete = self.complete(event);
+        self.learning.enabled && complete > 0 && complete.is_multiple_of(self.learning.every as u64)
+    }
+
     /// How many steps of a key are complete at this event.
     fn complete(&self, event: u64) -> u64 {
         (event + 1).saturating_sub(self.dims.horizon_max() as u64)
@@ -220,6 +275,7 @@ fn restored_count(name: &str, count: i64) -> Result<u64, ModelError> {
 impl<F: Send> Predictor<F> for Network<F> {
     fn reserve(&mut self, slots: usize) {
         self.memory.reserve(slots);
+        self.experts.iter_mut().for_each(|experts| experts.reserve(slots));
         self.history.iter_mut().for_each(|history| history.reserve(slots));
     }
 
@@ -227,7 +283,9 @@ impl<F: Send> Predictor<F> for Network<F> {
         let (outputs, targets) = (self.dims.outputs(), self.dims.targets);
         for (index, slot) in wave.slots.iter().enumerate() {
             let event = wave.events[index];
-            if self.dims.classes.is_empty() {
+            if self.gradients_are_given() {
+                self.label_by_gradient(wave, index);
+            } else if self.dims.classes.is_empty() {
                 let differences = &wave.difference[index * outputs..][..outputs];
                 self.memory.label_numbers(*slot, event, differences, &self.dims);
             } else {
@@ -236,7 +294,7 @@ impl<F: Send> Predictor<F> for Network<F> {
             }
             let begin = self.history.as_ref().map_or(0, |history| history.begin(*slot));
             let complete = self.complete(event);
-            if self.falls_due(event) && begin < complete {
+            if self.window_falls_due(event) && begin < complete {
                 self.pending.push(wave.rows[index], *slot, begin, complete, &self.memory);
             }
         }
@@ -244,13 +302,13 @@ impl<F: Send> Predictor<F> for Network<F> {
     }
 
     fn falls_due(&self, event: u64) -> bool {
-        let complete = self.complete(event);
-        self.learning.enabled && complete > 0 && complete.is_multiple_of(self.learning.every as u64)
+        self.window_falls_due(event) || self.learning.enabled && self.learns_at_label(event)
     }
 
     /// Windows that waited when learning was switched off wait on.
     fn has_due(&self) -> bool {
-        self.learning.enabled && !self.pending.is_empty()
+        let experts = self.experts.as_ref().is_some_and(Experts::has_waiting);
+        self.learning.enabled && (experts || !self.pending.is_empty())
     }
 
     fn learn(&mut self) -> Result<(), ModelError> {
@@ -296,6 +354,10 @@ impl<F: Send> Predictor<F> for Network<F> {
             self.memory.set_state(*slot, state);
             let Parts { weight, bias, .. } = self.parts();
             self.linear.forward(weight, bias, &state[output.clone()], &mut raw);
+            if let Some(experts) = &mut self.experts {
+                experts.see(wave, index);
+                experts.add(*slot, wave.events[index], &mut raw);
+            }
             self.head.forecast(&raw, self.standing(wave, index), out);
         }
         self.scratch = scratch;
@@ -304,6 +366,7 @@ impl<F: Send> Predictor<F> for Network<F> {
 
     fn forget(&mut self, slot: usize) {
         self.memory.forget(slot);
+        self.experts.iter_mut().for_each(|experts| experts.forget(slot));
         self.history.iter_mut().for_each(|history| history.forget(slot));
     }
 
@@ -316,6 +379,9 @@ impl<F: Send> Predictor<F> for Network<F> {
             ("forecast_rollbacks", self.learner.rollbacks),
             ("forecast_states_reset", self.states_reset),
         ];
+        if let Some(experts) = &self.experts {
+            counters.push(("forecast_contexts", experts.contexts() as u64));
+        }
         if let Some(history) = &self.history {
             counters.push(("forecast_steps_recomputed", history.steps));
         }
@@ -331,6 +397,9 @@ impl<F: Send> Predictor<F> for Network<F> {
         if let Some(history) = &self.history {
             to.scope("history", |to| history.snapshot(slots, to))?;
         }
+        if let Some(experts) = &self.experts {
+            to.scope("experts", |to| experts.snapshot(slots, to))?;
+        }
         Ok(to.i64("states_reset", &[1], &[self.states_reset as i64])?)
     }
 
@@ -341,6 +410,9 @@ impl<F: Send> Predictor<F> for Network<F> {
         self.memory.restore(keys, &from.scope("memory"))?;
         self.pending.restore(keys, &self.memory, &from.scope("pending"))?;
         self.states_reset = restored_count("states_reset", from.i64("states_reset", &[1])?[0])?;
+        if let Some(experts) = &mut self.experts {
+            experts.restore(keys, &from.scope("experts"))?;
+        }
         self.load()?;
         // Loading the parameters is no change of them.
         match &mut self.history {

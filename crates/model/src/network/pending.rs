@@ -28,7 +28,7 @@ pub(super) struct Pending {
     /// Numbers of an event, and of a state.
     inputs_width: usize,
     state_len: usize,
-    /// Labels of a window: k1 · K.
+    /// Numbers of a window's labels: k1 times those of a step.
     labels_len: usize,
     /// k1 and k2.
     every: usize,
@@ -40,11 +40,11 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(inputs_width: usize, state_len: usize, outputs: usize, learning: &Learning) -> Self {
+    pub(super) fn new(inputs_width: usize, state_len: usize, labels_width: usize, learning: &Learning) -> Self {
         Self {
             inputs_width,
             state_len,
-            labels_len: learning.every * outputs,
+            labels_len: learning.every * labels_width,
             every: learning.every,
             window: learning.window,
             windows: Vec::new(),
@@ -83,7 +83,7 @@ impl Pending {
         &self.states[window.states_at..][..self.state_len]
     }
 
-    /// `[every, K]`.
+    /// `[every, numbers of a step's labels]`.
     pub(super) fn labels(&self, window: &Window) -> &[f32] {
         &self.labels[window.labels_at..][..self.labels_len]
     }

@@ -50,7 +50,8 @@ pub(crate) fn forms(kind: ModelKind) -> Vec<NetworkSettings> {
         | ModelKind::Markov
         | ModelKind::Ar
         | ModelKind::Ewma
-        | ModelKind::Garch => Vec::new(),
+        | ModelKind::Garch
+        | ModelKind::Experts => Vec::new(),
     }
 }
 
@@ -72,6 +73,8 @@ pub(crate) fn settings(kind: ModelKind, targets: &[&str]) -> Vec<ForecastConfig>
         ModelKind::Garch => {
             every::<GarchMean>().into_iter().map(|mean| with(&|config| config.garch.mean = mean)).collect()
         }
+        // They forecast the next event and none farther ahead.
+        ModelKind::Experts => vec![with(&|config| config.horizons = vec![1])],
         ModelKind::Seasonal | ModelKind::Markov | ModelKind::Ar | ModelKind::Ewma => vec![base],
         ModelKind::Lstm | ModelKind::Gru | ModelKind::Rnn | ModelKind::Mlp | ModelKind::FullHistory => {
             let of_form = |form: NetworkSettings| {

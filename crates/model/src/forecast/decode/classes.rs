@@ -8,20 +8,56 @@ use super::bad::{Bad, BadValueCounters, settle};
 use super::take::take;
 use crate::config::BadValuesConfig;
 use crate::error::ModelError;
+use crate::experts::{NO_CHARACTER, PART_OF_CHARACTER};
 use crate::forecast::vocabulary::Vocabulary;
 use crate::wave::MISSING;
+
+/// A column of classes.
+#[derive(Debug, Clone)]
+pub(super) struct ClassColumn {
+    /// Name and place.
+    pub(super) column: (String, usize),
+    pub(super) holds: Holds,
+}
+
+/// What the classes of a column stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// What they say.
+    Text,
+    /// A byte of a text.
+    Bytes,
+    /// A byte of a text, or beyond 255 something else, such as its end.
+    BytesAndMore,
+}
+
+impl ClassColumn {
+    /// The character that a class is; of a byte beyond ASCII a part of one.
+    fn character(&self, text: &str) -> u32 {
+        if self.holds != Holds::Text {
+            let of = |byte: u8| if byte.is_ascii() { byte.into() } else { PART_OF_CHARACTER };
+            return text.parse().map_or(NO_CHARACTER, of);
+        }
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (Some(character), None) => character.into(),
+            _ => NO_CHARACTER,
+        }
+    }
+}
 
 /// Classes of some columns, as in [`Events`](super::Events).
 pub(super) struct Classes {
     pub(super) codes: Vec<u32>,
     pub(super) labels: Vec<u32>,
+    pub(super) characters: Vec<u32>,
     pub(super) known: Vec<u32>,
     pub(super) texts: Vec<StringArray>,
 }
 
 /// The classes of some columns, the first `targets` of which are targets. They are numbered in the order of the log.
 pub(super) fn classes(
-    columns: &[(String, usize)],
+    columns: &[ClassColumn],
     targets: usize,
     records: &RecordBatch,
     offsets: &[i64],
@@ -33,10 +69,12 @@ pub(super) fn classes(
     let mut classes = Classes {
         codes: vec![MISSING; offsets.len() * width],
         labels: vec![MISSING; offsets.len() * targets],
+        characters: vec![NO_CHARACTER; offsets.len() * targets],
         known: vec![0; offsets.len() * targets],
         texts: Vec::with_capacity(targets),
     };
-    for (place, (column, vocabulary)) in columns.iter().zip(vocabularies).enumerate() {
+    for (place, (class, vocabulary)) in columns.iter().zip(vocabularies).enumerate() {
+        let column = &class.column;
         let is_target = place < targets;
         let texts = take(records, column, first, &DataType::Utf8)?.as_string::<i32>().clone();
         for (row, (text, offset)) in texts.iter().zip(offsets).enumerate() {
@@ -45,6 +83,7 @@ pub(super) fn classes(
                     classes.codes[row * width + place] = met.code;
                     if is_target {
                         classes.labels[row * targets + place] = met.label;
+                        classes.characters[row * targets + place] = class.character(text.unwrap_or_default());
                     }
                 }
                 None => {

@@ -15,7 +15,7 @@ use crate::error::ModelError;
 use crate::feature::Transform;
 pub(super) use bad::BadValueCounters;
 use bad::{Bad, refuse, settle};
-use classes::classes;
+use classes::{ClassColumn, Holds, classes};
 use numbers::{NumberColumn, numbers};
 use take::{find, is_key, is_number, is_time, take, take_time};
 
@@ -29,7 +29,7 @@ pub(super) struct Columns {
     /// Targets that are numbers.
     targets: Vec<NumberColumn>,
     /// Columns of classes: the targets where they are classes, then the categories among the input.
-    classes: Vec<(String, usize)>,
+    classes: Vec<ClassColumn>,
     /// How many of those are targets.
     class_targets: usize,
     inputs: Vec<NumberColumn>,
@@ -48,6 +48,8 @@ pub(super) struct Events {
     codes: Vec<u32>,
     /// `[rows, targets that are classes]`: what they count as for the forecasts that were made of them.
     pub(super) labels: Vec<u32>,
+    /// `[rows, targets that are classes]`: which character each is.
+    characters: Vec<u32>,
     /// `[rows, targets that are classes]`: how many classes were known, this row's included.
     pub(super) known: Vec<u32>,
     /// Per target that is a class: the classes as they came in.
@@ -74,6 +76,12 @@ impl Events {
     pub(super) fn labels(&self, row: usize) -> &[u32] {
         let width = self.texts.len();
         &self.labels[row * width..(row + 1) * width]
+    }
+
+    /// The targets of a row that are classes, as the characters that they are.
+    pub(super) fn characters(&self, row: usize) -> &[u32] {
+        let width = self.texts.len();
+        &self.characters[row * width..(row + 1) * width]
     }
 
     /// The targets of a row that are missing and that the key's last value stands for.
@@ -104,8 +112,17 @@ impl Columns {
             |setting: &str, own: &Option<String>, role: Option<String>, what: &str, fits: fn(&DataType) -> bool| {
                 own.clone().or(role).map(|name| find(schema, setting, &name, what, fits)).transpose()
             };
-        let classes = |setting: &str, names: &[String]| -> Result<Vec<(String, usize)>, ConfigError> {
-            names.iter().map(|name| find(schema, setting, name, "text, an integer or a boolean", is_key)).collect()
+        let classes = |setting: &str, names: &[String]| -> Result<Vec<ClassColumn>, ConfigError> {
+            let class = |name: &String| {
+                let column = find(schema, setting, name, "text, an integer or a boolean", is_key)?;
+                let holds = match schema.field(column.1).data_type() {
+                    DataType::UInt8 => Holds::Bytes,
+                    DataType::UInt16 => Holds::BytesAndMore,
+                    _ => Holds::Text,
+                };
+                Ok(ClassColumn { column, holds })
+            };
+            names.iter().map(class).collect()
         };
         let of_classes = config.model.head.is_of_classes();
         let targets = if of_classes {
@@ -171,6 +188,7 @@ impl Columns {
         Ok(Events {
             codes: classes.codes,
             labels: classes.labels,
+            characters: classes.characters,
             known: classes.known,
             texts: classes.texts,
             offsets,
@@ -207,7 +225,7 @@ impl Columns {
                 }
             }
         }
-        for (place, (column, vocabulary)) in self.classes.iter().zip(vocabularies).enumerate() {
+        for (place, (ClassColumn { column, .. }, vocabulary)) in self.classes.iter().zip(vocabularies).enumerate() {
             let texts = take(records, column, first, &DataType::Utf8)?;
             for (row, text) in texts.as_string::<i32>().iter().enumerate() {
                 let Some(what) = Bad::of_class(text, vocabulary) else { continue };
@@ -236,6 +254,11 @@ impl Columns {
             None => None,
         };
         Ok((key, time))
+    }
+
+    /// Which of the columns of classes hold bytes.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = bool> + '_ {
+        self.classes.iter().map(|class| class.holds == Holds::Bytes)
     }
 
     /// Whether events have keys.
