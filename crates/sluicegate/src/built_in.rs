@@ -13,6 +13,7 @@ use sluicegate_core::{Registry, RegistryError};
 /// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
 /// | operator | `anomaly` | `anomaly::AnomalyConfig` | `anomaly` |
 /// | operator | `forecast` | `model::ForecastConfig` | `model` |
+/// | operator | `symbols` | `symbols::SymbolsConfig` | `symbols` |
 /// | sink | `parquet` | `sink::ParquetConfig` | `sink` |
 /// | sink | `console` | `sink::ConsoleConfig` | `sink` |
 /// | sink | `kafka` | `sink::KafkaConfig` | `sink` and `kafka` |
@@ -36,6 +37,8 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
     registry.operator::<sluicegate_anomaly::AnomalyConfig>("anomaly")?;
     #[cfg(feature = "model")]
     registry.operator::<sluicegate_model::ForecastConfig>("forecast")?;
+    #[cfg(feature = "symbols")]
+    registry.operator::<sluicegate_symbols::SymbolsConfig>("symbols")?;
     #[cfg(feature = "sink")]
     {
         registry.sink::<sluicegate_sink::ParquetConfig>("parquet")?;
@@ -66,6 +69,7 @@ mod tests {
             (cfg!(feature = "source"), "source parquet"),
             (cfg!(feature = "anomaly"), "operator anomaly"),
             (cfg!(feature = "model"), "operator forecast"),
+            (cfg!(feature = "symbols"), "operator symbols"),
             (cfg!(feature = "sink"), "sink console"),
             (cfg!(all(feature = "sink", feature = "kafka")), "sink kafka"),
             (cfg!(feature = "sink"), "sink parquet"),
