@@ -1,7 +1,7 @@
 //! `sluice run` over sequences of symbols: plain files and raw payloads become one event per byte, character or token, whole and in order.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, UInt16Type};
 use sluicegate_testkit::kafka::Broker;
 use sluicegate_tests::kafka::{committed, create, produce};
+use sluicegate_tests::s3::Store;
 use sluicegate_tests::{Workplace, pipelines, read_folder};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
@@ -172,6 +173,31 @@ fn a_file_that_grows_goes_on_with_what_was_appended() {
     assert_eq!(plain.run(&["run", "books.toml", "--quiet"]).code, Some(0));
     // Pieces are cut elsewhere, but the events are the same, and so are their forecasts.
     assert!(read_folder(&place.path("forecasts")) == read_folder(&plain.path("forecasts")), "the forecasts differ");
+}
+
+#[test]
+fn files_in_a_store_are_read_on_in_the_midst_of_one() {
+    let place = Workplace::new(SLUICE);
+    let whole = write_books(&place, 2500, 1500);
+    let store = Store::start(&["shelf"]);
+    place.write("books.toml", &BOOKS.replace("path = \"books\"", "path = \"s3://shelf/books/*.txt\""));
+    let run = || {
+        let mut run = place.command(&["run", "books.toml", "--quiet"]);
+        let run = store.known_to(&mut run).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    };
+    let put = |file: &str| store.ask(&["put", place.path(file).to_str().unwrap(), &format!("shelf/{file}")]);
+    std::fs::write(place.path("books/1.txt"), &whole[..1111]).unwrap();
+    put("books/1.txt");
+    run();
+    std::fs::write(place.path("books/1.txt"), &whole[..2500]).unwrap();
+    put("books/1.txt");
+    put("books/2.txt");
+    run();
+    let letters = read_folder(&place.path("letters"));
+    assert!(bytes_of(&letters) == whole, "the bytes differ");
+    let files = texts(&letters, "file").into_iter().flatten().collect::<BTreeSet<_>>();
+    assert_eq!(files.into_iter().collect::<Vec<_>>(), ["s3://shelf/books/1.txt", "s3://shelf/books/2.txt"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ const PIECE_BYTES_MAX_DEFAULT: usize = 4096;
 /// A shorter piece could be shorter than a character.
 const PIECE_BYTES_MAX_MIN: usize = 4;
 /// A piece is held in memory as a whole, and so is what an operator makes of it.
-const PIECE_BYTES_MAX_MAX: usize = 16 << 20;
+const PIECE_BYTES_MAX_MAX: usize = 1 << 20;
 /// A run can be stopped, and shows how far it is, between two batches; and a piece that is taken apart makes thousands of rows.
 const BATCH_ROWS_DEFAULT: usize = 1;
 
@@ -39,7 +39,7 @@ pub struct TextConfig {
 
     /// The longest piece, in bytes.
     #[serde(default = "piece_bytes_max_default")]
-    #[schemars(range(min = 4, max = 16_777_216))]
+    #[schemars(range(min = 4, max = 1_048_576))]
     pub piece_bytes_max: usize,
 
     /// The column with the key: `"file"`, so that each file is a sequence of its own. Without it all pieces of a partition are one.

@@ -27,7 +27,7 @@ fn settings_that_cannot_work_are_named() {
         ("path = '*.csv'", "no file matches"),
         ("path = []", "the list is empty"),
         ("path = 'empty'", "holds no readable file"),
-        ("path = 'a.txt'\npiece_bytes_max = 3", "3 is no length for a piece\n  help: give 4 to 16777216 bytes"),
+        ("path = 'a.txt'\npiece_bytes_max = 3", "3 is no length for a piece\n  help: give 4 to 1048576 bytes"),
         ("path = 'a.txt'\nbatch_rows = 0", "0 is no number of rows for a batch"),
         ("path = 'a.txt'\nkey = 'fil'", "unknown variant `fil`"),
         ("path = 'a.txt'\nstop = { time = '2020-01-01' }", "it is a time, but plain files tell none"),
