@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sluicegate-sink", &["sluicegate-core", "sluicegate-formats", "sluicegate-kafka", "sluicegate-place"]),
     ("sluicegate-model", &["sluicegate-core", "sluicegate-native", "sluicegate-score"]),
     ("sluicegate-anomaly", &["sluicegate-core", "sluicegate-score"]),
+    ("sluicegate-symbols", &["sluicegate-core"]),
     ("sluicegate-stream", &["sluicegate-core", "sluicegate-checkpoint"]),
     ("sluicegate", FACADE),
     ("sluicegate-cli", &["sluicegate"]),
@@ -37,6 +38,7 @@ const FACADE: &[&str] = &[
     "sluicegate-sink",
     "sluicegate-model",
     "sluicegate-stream",
+    "sluicegate-symbols",
 ];
 const ALWAYS: &[&str] = &["sluicegate-checkpoint", "sluicegate-core", "sluicegate-stream"];
 
@@ -55,6 +57,7 @@ const OUT_OF_REACH: &[(&str, &[&str])] = &[
     ("sluicegate-score", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka", "arrow"]),
     ("sluicegate-native", &["tokio", "futures", "futures-core", "async-trait", "tch", "torch-sys", "rdkafka", "arrow"]),
     ("sluicegate-anomaly", &["tokio", "futures", "tch", "torch-sys", "rdkafka"]),
+    ("sluicegate-symbols", &["tokio", "futures", "tch", "torch-sys", "rdkafka"]),
 ];
 
 /// Crates that may switch off `unsafe_code = "forbid"`: none yet.

@@ -28,7 +28,8 @@ pub struct Rejected {
     pub time_us: Option<i64>,
     /// The key's original bytes.
     pub key: Option<Vec<u8>>,
-    /// The original bytes; of a row that an operator refused, the row as a JSON object.
+    /// The original bytes; of a row that an operator refused, the row as a JSON object, or the bytes of the one value at fault where
+    /// JSON cannot hold them.
     pub payload: Option<Vec<u8>>,
     /// Headers, in order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,

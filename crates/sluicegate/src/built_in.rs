@@ -9,10 +9,12 @@ use sluicegate_core::{Registry, RegistryError};
 /// | source | `parquet` | `source::ParquetConfig` | `source` |
 /// | source | `csv` | `source::CsvConfig` | `source` |
 /// | source | `jsonl` | `source::JsonlConfig` | `source` |
+/// | source | `text` | `source::TextConfig` | `source` |
 /// | source | `hybrid` | `source::HybridConfig` | `source` and `kafka` |
 /// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
 /// | operator | `anomaly` | `anomaly::AnomalyConfig` | `anomaly` |
 /// | operator | `forecast` | `model::ForecastConfig` | `model` |
+/// | operator | `symbols` | `symbols::SymbolsConfig` | `symbols` |
 /// | sink | `parquet` | `sink::ParquetConfig` | `sink` |
 /// | sink | `console` | `sink::ConsoleConfig` | `sink` |
 /// | sink | `kafka` | `sink::KafkaConfig` | `sink` and `kafka` |
@@ -27,6 +29,7 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
         registry.source::<sluicegate_source::ParquetConfig>("parquet")?;
         registry.source::<sluicegate_source::CsvConfig>("csv")?;
         registry.source::<sluicegate_source::JsonlConfig>("jsonl")?;
+        registry.source::<sluicegate_source::TextConfig>("text")?;
         #[cfg(feature = "kafka")]
         registry.source::<sluicegate_source::KafkaConfig>("kafka")?;
         #[cfg(feature = "kafka")]
@@ -36,6 +39,8 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
     registry.operator::<sluicegate_anomaly::AnomalyConfig>("anomaly")?;
     #[cfg(feature = "model")]
     registry.operator::<sluicegate_model::ForecastConfig>("forecast")?;
+    #[cfg(feature = "symbols")]
+    registry.operator::<sluicegate_symbols::SymbolsConfig>("symbols")?;
     #[cfg(feature = "sink")]
     {
         registry.sink::<sluicegate_sink::ParquetConfig>("parquet")?;
@@ -64,8 +69,10 @@ mod tests {
             (cfg!(feature = "source"), "source jsonl"),
             (cfg!(all(feature = "source", feature = "kafka")), "source kafka"),
             (cfg!(feature = "source"), "source parquet"),
+            (cfg!(feature = "source"), "source text"),
             (cfg!(feature = "anomaly"), "operator anomaly"),
             (cfg!(feature = "model"), "operator forecast"),
+            (cfg!(feature = "symbols"), "operator symbols"),
             (cfg!(feature = "sink"), "sink console"),
             (cfg!(all(feature = "sink", feature = "kafka")), "sink kafka"),
             (cfg!(feature = "sink"), "sink parquet"),

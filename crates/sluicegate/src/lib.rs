@@ -4,8 +4,8 @@
 //!
 //! - the vocabulary ([`Batch`], [`Operator`], [`Source`], [`Sink`], [`Registry`], …), at the top level;
 //! - [`stream`]: running a [`Pipeline`], or putting one operator into a stream of your own with [`ElementStreamExt`];
-//! - the built-in components, each group behind a feature of its name, all on by default: `source`, `sink`, `anomaly` and
-//!   `model` (which needs libtorch); [`default_registry`] knows those that are switched on.
+//! - the built-in components, each group behind a feature of its name, all on by default: `source`, `sink`, `anomaly`, `symbols`
+//!   and `model` (which needs libtorch); [`default_registry`] knows those that are switched on.
 //!
 //! # A whole pipeline
 //! A pipeline file names component types; a registry knows them. Types of your own stand beside the built-in ones:
@@ -107,3 +107,5 @@ pub use sluicegate_sink as sink;
 #[cfg(feature = "source")]
 pub use sluicegate_source as source;
 pub use sluicegate_stream as stream;
+#[cfg(feature = "symbols")]
+pub use sluicegate_symbols as symbols;

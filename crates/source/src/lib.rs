@@ -2,6 +2,7 @@
 //!
 //! - [`ParquetConfig`], registered as `parquet`: history from Parquet files, streamed in bounded memory.
 //! - [`CsvConfig`], registered as `csv`, and [`JsonlConfig`], registered as `jsonl`: the same from text files, record by record.
+//! - [`TextConfig`], registered as `text`: plain files of any content, in pieces of bounded size.
 //! - `KafkaConfig`, registered as `kafka` (feature `kafka`): live events from Kafka topics, as a member of a consumer group.
 //! - `HybridConfig`, registered as `hybrid` (feature `kafka`): history from Parquet files, then live events, as one log.
 //!
@@ -17,6 +18,7 @@ mod kafka;
 mod lines;
 mod parquet;
 mod position;
+mod text;
 mod time;
 
 #[cfg(feature = "kafka")]
@@ -28,4 +30,5 @@ pub use self::parquet::ParquetConfig;
 pub use error::SourceError;
 pub use files::{Partitions, Paths};
 pub use position::Position;
+pub use text::{TextConfig, TextKey};
 pub use time::TimeUnit;

@@ -93,6 +93,10 @@ pub(super) const FAMILIES: &[Family] = &[
     gauge("forecast_weight", "The weight of a member in the mixture, averaged over the keys that are remembered."),
     counter("forecast_drift_alarms", "Times that the forecasts of a key's target were found to have got worse."),
     gauge("forecast_standardised", "1 where scores are in each target's standard deviations, 0 where in its own unit."),
+    counter(
+        "symbols_values_replaced",
+        "Values in which something was no UTF-8 and was replaced, with `bad_utf8 = \"replace\"`.",
+    ),
 ];
 
 /// How a family is shown.

@@ -11,7 +11,7 @@ use crate::SourceError;
 /// Which files of a directory are meant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind {
-    /// How their names end, without the dot, the first one being the usual.
+    /// How their names end, without the dot, the first one being the usual. None of them means any file.
     pub(crate) endings: &'static [&'static str],
     /// Whether a name may go on with the ending of a compressed file.
     pub(crate) compressed: bool,
@@ -25,11 +25,15 @@ impl Kind {
     pub(super) fn is_meant(self, name: &str) -> bool {
         let plain = COMPRESSED.iter().filter(|_| self.compressed);
         let name = plain.fold(name, |name, ending| strip_ending(name, ending).unwrap_or(name));
-        !name.starts_with(['.', '_']) && self.endings.iter().any(|ending| strip_ending(name, ending).is_some())
+        let fits = self.endings.is_empty() || self.endings.iter().any(|ending| strip_ending(name, ending).is_some());
+        !name.starts_with(['.', '_']) && fits
     }
 
     /// What a directory without any is said to lack.
     pub(super) fn wanted(self) -> String {
+        if self.endings.is_empty() {
+            return "readable".to_owned();
+        }
         self.endings.iter().map(|ending| format!("*.{ending}")).collect::<Vec<_>>().join(" or ")
     }
 }

@@ -1,7 +1,7 @@
 //! One file, local or in an object store.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -30,6 +30,17 @@ impl InputFile {
         self.remote.is_none()
     }
 
+    /// How long it is, in bytes; one in a store, as it was found.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        match &self.remote {
+            None => self.path.metadata().map(|found| found.len()),
+            Some((_, found)) => Ok(found.size),
+        }
+    }
+
     /// Opens it. What is fetched of a file in a store is kept for as long as it is open.
     ///
     /// # Errors
@@ -49,15 +60,20 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// Reads it from the beginning.
+    /// Reads it from byte `from` on.
     ///
     /// # Errors
     /// What the system said.
-    pub(crate) fn into_read(self) -> Box<dyn Read + Send> {
-        match self {
-            Self::Local(file) => Box::new(file),
-            Self::Remote(file) => Box::new(file.reader(0)),
-        }
+    pub(crate) fn into_read(self, from: u64) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Local(mut file) => {
+                if from > 0 {
+                    file.seek(SeekFrom::Start(from))?;
+                }
+                Box::new(file)
+            }
+            Self::Remote(file) => Box::new(file.reader(from)),
+        })
     }
 
     /// The same file once more.

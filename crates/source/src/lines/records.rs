@@ -48,7 +48,7 @@ impl Records {
     pub(super) fn open(file: &InputFile, syntax: Syntax) -> Result<Self, SourceError> {
         let path = file.path.clone();
         let failed = |source| SourceError::Io { path: file.path.clone(), source };
-        let plain = file.open().map_err(failed)?.into_read();
+        let plain = file.open().and_then(|input| input.into_read(0)).map_err(failed)?;
         let input: Box<dyn Read + Send> = match path.extension().and_then(OsStr::to_str) {
             Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(plain)),
             Some("zst") => Box::new(zstd::Decoder::new(plain).map_err(failed)?),

@@ -1,0 +1,7 @@
+//! The source of plain files: pieces, where they are cut, and reading on.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod pieces;
+mod resume;
+mod settings;
+mod support;
