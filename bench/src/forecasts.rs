@@ -37,15 +37,20 @@ const COLUMNS: [&str; 12] =
 
 /// Shows every row of the Parquet files in `folder` to `visit`, file by file in the order of their names.
 pub(crate) fn each_row(folder: &Path, mut visit: impl FnMut(Row<'_>) -> Done) -> Done {
+    each_batch(folder, &COLUMNS, |records| rows(records, &mut visit))
+}
+
+/// Shows the Parquet files in `folder` to `visit`, by these columns.
+pub(crate) fn each_batch(folder: &Path, columns: &[&str], mut visit: impl FnMut(&RecordBatch) -> Done) -> Done {
     for path in files(folder)? {
         let failed = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
         let file = File::open(&path).map_err(|error| failed(&error))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| failed(&error))?;
-        let wanted = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
+        let wanted = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         let reader = builder.with_projection(wanted).build().map_err(|error| failed(&error))?;
         for records in reader {
             let records = records.map_err(|error| failed(&error))?;
-            rows(&records, &mut visit).map_err(|error| failed(&error))?;
+            visit(&records).map_err(|error| failed(&error))?;
         }
     }
     Ok(())

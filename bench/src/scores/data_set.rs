@@ -1,17 +1,20 @@
 //! A data set: which pipeline forecasts it, which of its events are scored and in what units.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::figures::Scores;
 use super::refit::Refit;
 use super::values::{self, Values};
 use crate::forecasts;
-use crate::running::{self, Done};
+use crate::running::{self, Done, Run};
 
 /// The share of every mixture here; the bounds that are printed are stated for it.
 pub(super) const SHARE: f64 = 0.01;
+
+/// The sink whose rows are scored.
+pub(super) const FORECASTS: &str = "forecasts";
 
 /// Real data, and the pipeline that forecasts it.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub(super) struct DataSet {
     pub(super) units: Units,
     /// What rows are when their order is taken away.
     pub(super) rows: Rows,
+    /// Sinks of the pipeline; `forecasts` is one.
+    pub(super) sinks: &'static [&'static str],
     /// Settings in place of what the file says.
     pub(super) overrides: &'static [&'static str],
 }
@@ -86,21 +91,10 @@ impl DataSet {
     /// Runs the pipeline with one seed and other settings of its forecasts, each `path=value`, and scores what it wrote.
     pub(super) fn run(&self, seed: u64, more: &[String]) -> Done<Pass> {
         let out = tempfile::tempdir()?;
-        let mut overrides: Vec<String> = self.overrides.iter().map(|text| (*text).to_owned()).collect();
-        overrides.extend([
-            format!("operator.forecast.model.seed={seed}"),
-            format!("operator.forecast.mixture.share={SHARE}"),
-            "operator.forecast.mixture.emit_members=true".to_owned(),
-            // Searching for a mixture's quantiles takes longer than its network, and scores need none.
-            "operator.forecast.columns=[\"scale\",\"shape\",\"observed\",\"forecast\",\"nll\",\"crps\",\"pit\"]"
-                .to_owned(),
-            format!("sink.forecasts.path={}", out.path().display()),
-        ]);
-        overrides.extend_from_slice(more);
-        let run = running::run(&self.path(), &overrides)?;
+        let run = self.run_into(out.path(), seed, more)?;
         let mut scores = Scores::of(self.scored.clone());
         let mut refit = Refit::of("persistence", self.scored.clone());
-        forecasts::each_row(out.path(), |row| {
+        forecasts::each_row(&out.path().join(FORECASTS), |row| {
             scores.add(&row);
             refit.add(&row);
             Ok(())
@@ -109,11 +103,32 @@ impl DataSet {
         Ok(Pass { scores, refit, wall: run.wall })
     }
 
+    /// Runs the pipeline so, and leaves what each sink wrote in a folder of its name below `out`.
+    pub(super) fn run_into(&self, out: &Path, seed: u64, more: &[String]) -> Done<Run> {
+        let mut overrides: Vec<String> = self.overrides.iter().map(|text| (*text).to_owned()).collect();
+        overrides.extend([
+            format!("operator.forecast.model.seed={seed}"),
+            format!("operator.forecast.mixture.share={SHARE}"),
+            "operator.forecast.mixture.emit_members=true".to_owned(),
+            // Searching for a mixture's quantiles takes longer than its network, and scores need none.
+            "operator.forecast.columns=[\"scale\",\"shape\",\"observed\",\"forecast\",\"nll\",\"crps\",\"pit\"]"
+                .to_owned(),
+        ]);
+        overrides.extend(self.paths(out));
+        overrides.extend_from_slice(more);
+        running::run(&self.path(), &overrides)
+    }
+
+    /// The settings by which each sink writes below `out`.
+    fn paths(&self, out: &Path) -> impl Iterator<Item = String> {
+        self.sinks.iter().map(move |sink| format!("sink.{sink}.path={}", out.join(sink).display()))
+    }
+
     /// Processor time in the forecast operator per event, in microseconds, with other settings of the forecasts.
     pub(super) fn us_per_event(&self, more: &[String]) -> Done<f64> {
         let out = tempfile::tempdir()?;
         let mut overrides: Vec<String> = self.overrides.iter().map(|text| (*text).to_owned()).collect();
-        overrides.push(format!("sink.forecasts.path={}", out.path().display()));
+        overrides.extend(self.paths(out.path()));
         overrides.extend_from_slice(more);
         let run = running::run(&self.path(), &overrides)?;
         Ok(run.busy("forecast").as_secs_f64() * 1e6 / self.values()?.rows() as f64)

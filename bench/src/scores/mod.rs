@@ -10,8 +10,10 @@
 //! | `figures`, `refit` | the arithmetic of scores; a control with its scale fitted in hindsight |
 //! | `seeds` | passes with several seeds, their table, medians and ranges |
 //! | `power`, `prices`, `telemetry` | a data set and its bars |
+//! | `anomalies` | alarms over those series, by the rule of the benchmark |
 //! | `horizons`, `order`, `cost` | labels that come late; rows without their order; cells beside each other |
 
+mod anomalies;
 mod cost;
 mod data_set;
 mod figures;
@@ -54,6 +56,8 @@ enum Which {
     Prices,
     /// Forty series of machines, roads, advertisements and tweets (NAB)
     Telemetry,
+    /// Alarms in those forty series, by the rule of the benchmark, beside published detectors
+    Anomalies,
     /// All of them
     All,
 }
@@ -71,6 +75,9 @@ pub(crate) fn run(args: &Args) -> Done<Vec<Bar>> {
     }
     if asked(Which::Telemetry) {
         bars.extend(telemetry::run(seeds)?);
+    }
+    if asked(Which::Anomalies) {
+        bars.extend(anomalies::run(seeds)?);
     }
     Ok(bars)
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::data_set::{DataSet, Rows, Scored, Units};
+use super::data_set::{DataSet, FORECASTS, Rows, Scored, Units};
 use super::figures::median_of;
 use super::seeds::{PERSISTENCE, PRODUCT, Seeds};
 use super::{Figures, cost, horizons, order};
@@ -23,6 +23,7 @@ pub(super) fn data_set() -> DataSet {
         scored: Scored::Rows(3600..14_400),
         units: Units::FirstDeviation(2880),
         rows: Rows::Values,
+        sinks: &[FORECASTS],
         overrides: &[],
     }
 }

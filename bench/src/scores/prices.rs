@@ -1,7 +1,7 @@
 //! `pipelines/prices.toml`: one-minute log returns, in basis points. There is no usable signal in their mean; what there is to
 //! learn is how wide they will be, beside EWMA and GARCH(1,1) with Student's t.
 
-use super::data_set::{DataSet, Rows, Scored, Units};
+use super::data_set::{DataSet, FORECASTS, Rows, Scored, Units};
 use super::order;
 use super::seeds::Seeds;
 use crate::bar::Bar;
@@ -21,6 +21,7 @@ fn data_sets() -> [(DataSet, f64); 2] {
         scored: Scored::Rows(2000..i64::MAX),
         units: Units::Own,
         rows: Rows::Returns,
+        sinks: &[FORECASTS],
         overrides: &[],
     };
     let pound = DataSet {

@@ -25,6 +25,10 @@ pub(super) struct Seeds {
 pub(super) struct Spread(Vec<f64>);
 
 impl Spread {
+    pub(super) fn of(figures: Vec<f64>) -> Self {
+        Self(figures)
+    }
+
     pub(super) fn median(&self) -> f64 {
         median(self.0.clone())
     }
@@ -40,6 +44,11 @@ impl Spread {
     /// The bar that the median may not exceed.
     pub(super) fn at_most(&self, what: impl Into<String>, most: f64) -> Bar {
         Bar::at_most(what, self.median(), most).note(self.range(4))
+    }
+
+    /// The bar that the median must reach.
+    pub(super) fn at_least(&self, what: impl Into<String>, least: f64) -> Bar {
+        Bar::at_least(what, self.median(), least).shown(0, "").note(self.range(1))
     }
 
     /// The bar that holds the median, in per cent, between two others.

@@ -1,13 +1,16 @@
 //! `pipelines/telemetry.toml`: forty series of machines, roads, advertisements and tweets (NAB; Lavin & Ahmad 2015), one
 //! network for all of them.
 
-use super::data_set::{DataSet, Rows, Scored, Units};
+use super::data_set::{DataSet, FORECASTS, Rows, Scored, Units};
 use super::order;
 use super::seeds::{PERSISTENCE, Seeds};
 use crate::bar::Bar;
 use crate::running::Done;
 
-fn data_set() -> DataSet {
+/// The sink of the alarms.
+pub(super) const ALERTS: &str = "alerts";
+
+pub(super) fn data_set() -> DataSet {
     DataSet {
         name: "telemetry",
         about: "mean of 40 series, each in its deviations over all its rows; after 300 rows of each",
@@ -20,6 +23,7 @@ fn data_set() -> DataSet {
         scored: Scored::OfKeyFrom(300),
         units: Units::Deviation,
         rows: Rows::Values,
+        sinks: &[FORECASTS, ALERTS],
         overrides: &[],
     }
 }

@@ -178,6 +178,7 @@ mod tests {
             scored: Scored::OfKeyFrom(0),
             units: Units::Own,
             rows: Rows::Values,
+            sinks: &[],
             overrides: &[],
         }
     }

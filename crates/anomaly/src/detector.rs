@@ -4,6 +4,7 @@ use sluicegate_score::EwMoments;
 
 use crate::config::AnomalyConfig;
 use crate::novelty::Novelty;
+use crate::rule::AlarmRule;
 use crate::window::Window;
 
 /// Rows of the trailing mean of the value.
@@ -45,8 +46,8 @@ impl Statistic {
 /// What the detector says of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
-    /// Sum of the parts, from 0 to 3.
-    pub score: f64,
+    /// Sum of the parts, from 0 to 3; `None` while there is nothing to compare with.
+    pub score: Option<f64>,
     /// What each statistic adds, from 0 to 1, in the order of [`Statistic::ALL`]; `None` while there is nothing to compare with.
     pub parts: [Option<f64>; 3],
     /// Whether the row makes an alarm.
@@ -92,17 +93,8 @@ impl Verdict {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Detector {
-    rule: Rule,
+    rule: AlarmRule,
     pub(crate) state: State,
-}
-
-/// When a score is an alarm.
-#[derive(Debug, Clone, Copy)]
-struct Rule {
-    threshold: f64,
-    probation: u64,
-    mute_rows: u64,
-    mute_share: f64,
 }
 
 /// All that a detector remembers.
@@ -135,8 +127,7 @@ impl Detector {
     }
 
     pub(crate) fn with(config: &AnomalyConfig, state: State) -> Self {
-        let AnomalyConfig { threshold, probation, mute_rows, mute_share, .. } = *config;
-        Self { rule: Rule { threshold, probation, mute_rows, mute_share }, state }
+        Self { rule: AlarmRule::of(config), state }
     }
 
     /// Judges the next row by the rows before it, then takes it in. `forecast` is what was said of this row before it came.
@@ -154,21 +145,12 @@ impl Detector {
             *part = statistic.and_then(|statistic| novelty.part(statistic, floor));
         }
         state.moments.update(DEVIATION_ALPHA, value);
-        let score = parts.iter().flatten().sum();
-        let alarm = self.rule.is_alarm(score, state.rows, state.alarm);
+        let score = parts.iter().flatten().copied().reduce(|sum, part| sum + part);
+        let alarm = score.is_some_and(|score| self.rule.is_alarm(score, state.rows, state.alarm));
         if alarm {
             state.alarm = Some(state.rows);
         }
         Some(Verdict { score, parts, alarm })
-    }
-}
-
-impl Rule {
-    /// Whether `score` at row `row`, counted from one, is an alarm, the last one having been at row `last`.
-    fn is_alarm(&self, score: f64, row: u64, last: Option<u64>) -> bool {
-        let mute = (self.mute_rows as f64).max(self.mute_share * row as f64);
-        let muted = last.is_some_and(|last| (row - last) as f64 <= mute);
-        score >= self.threshold && row > self.probation && !muted
     }
 }
 
@@ -189,12 +171,13 @@ mod tests {
         let mut detector = detector(0);
         // Values 0, 4, 2; levels 0, 2, 2; forecasts only from the second row, errors 1, then the mean of 1 and 2, then of 1, 2, 3.
         let observed = |detector: &mut Detector, value, forecast| detector.observe(Some(value), forecast).unwrap();
-        assert_eq!(observed(&mut detector, 0.0, None).parts, [None; 3]);
+        let first = observed(&mut detector, 0.0, None);
+        assert_eq!((first.parts, first.score, first.alarm), ([None; 3], None, false));
         assert_eq!(observed(&mut detector, 4.0, Some(3.0)).parts, [None; 3]);
         // Against 0: D = 2 for the value and for the level. The scale is .01 · deviation of {0, 4}, which is 2.
         let part = 2.0 / (2.0 + 5.0 * 0.02);
         let third = observed(&mut detector, 2.0, Some(4.0));
-        assert_eq!((third.parts, third.score), ([Some(part), Some(part), None], part + part));
+        assert_eq!((third.parts, third.score), ([Some(part), Some(part), None], Some(part + part)));
         assert!(third.alarm);
         assert_eq!(third.reason(), Statistic::Value);
         // Value 4 again: D = 0. Level 2.5: D = .5 against {0, 2}, scale 2. Error 2 against {1}: D = 1, scale .01 · deviation of
@@ -204,19 +187,6 @@ mod tests {
         assert_eq!(fourth.parts[..2], [Some(0.0), Some(0.5 / 10.5)]);
         assert!((fourth.parts[2].unwrap() - error).abs() < 1e-15);
         assert_eq!((fourth.alarm, fourth.reason()), (false, Statistic::Error), "muted");
-    }
-
-    #[test]
-    fn an_alarm_mutes_and_the_probation_does() {
-        let rule = Rule { threshold: 0.31, probation: 5, mute_rows: 20, mute_share: 0.04 };
-        assert!(!rule.is_alarm(3.0, 5, None));
-        assert!(rule.is_alarm(0.31, 6, None), "a score equal to the threshold counts");
-        assert!(!rule.is_alarm(0.309_999, 6, None));
-        assert!(!rule.is_alarm(3.0, 26, Some(6)));
-        assert!(rule.is_alarm(3.0, 27, Some(6)));
-        // At row 1000 an alarm mutes 40 rows.
-        assert!(!rule.is_alarm(3.0, 1000, Some(960)));
-        assert!(rule.is_alarm(3.0, 1000, Some(959)));
     }
 
     #[test]
@@ -249,7 +219,7 @@ mod tests {
         let mut detector = detector(0);
         for (row, value) in [1.0, 1e30, -1e30, 1e100, -1e100, 5e-324].into_iter().cycle().take(300).enumerate() {
             let verdict = detector.observe(Some(value), Some(-value)).unwrap();
-            assert!(verdict.score.is_finite() && (0.0..=3.0).contains(&verdict.score), "row {row}: {verdict:?}");
+            assert!(verdict.score.is_none_or(|score| (0.0..=3.0).contains(&score)), "row {row}: {verdict:?}");
         }
         for _ in 0..LEVEL_ROWS {
             detector.observe(Some(1.0), Some(1.0));

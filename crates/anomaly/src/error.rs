@@ -22,6 +22,16 @@ pub enum AnomalyError {
         /// The partition of the rows.
         found: sluicegate_core::PartitionId,
     },
+    /// No row is of the model that is looked at, one event ahead.
+    #[error("{}", nothing_to_judge(*rows, wanted.as_deref(), models))]
+    NothingToJudge {
+        /// How many rows came.
+        rows: u64,
+        /// The model that is looked at; `None` where not even the first row names one.
+        wanted: Option<String>,
+        /// The models whose rows came.
+        models: Vec<String>,
+    },
     /// The output table could not be put together.
     #[error("the scores could not be put into a table: {0}")]
     Output(#[from] arrow::error::ArrowError),
@@ -47,4 +57,20 @@ pub enum AnomalyError {
     /// A snapshot whose contents contradict each other or the settings.
     #[error("the snapshot cannot be restored: {0}")]
     Restore(&'static str),
+}
+
+fn nothing_to_judge(rows: u64, wanted: Option<&str>, models: &[String]) -> String {
+    let Some(wanted) = wanted else {
+        return format!("of {rows} rows none says in `model` who forecast; the input must be an operator `forecast`");
+    };
+    if models.iter().any(|model| model == wanted) {
+        return format!(
+            "of {rows} rows none is of horizon 1 by the model `{wanted}`; put 1 among the `horizons` of the operator `forecast`"
+        );
+    }
+    let listed: Vec<String> = models.iter().map(|model| format!("`{model}`")).collect();
+    format!(
+        "of {rows} rows none is by the model `{wanted}`; there are {}: correct `model`, or leave it out to take the forecast itself",
+        listed.join(", ")
+    )
 }

@@ -11,6 +11,7 @@ use sluicegate_core::{
 use crate::config::{AnomalyConfig, Emit};
 use crate::error::AnomalyError;
 use crate::rows::{self, Rows};
+use crate::search::Search;
 use crate::series::AllSeries;
 use crate::table::{self, Table};
 
@@ -45,6 +46,7 @@ impl OperatorFactory for Factory {
             config: self.config.clone(),
             schema: Arc::clone(&self.schema),
             model: self.config.model.clone(),
+            search: Search::default(),
             series: AllSeries::new(&self.config),
             alarms: shard.metrics.counter("anomaly_alarms", &labels),
             unscored: shard.metrics.counter("anomaly_rows_without_value", &labels),
@@ -68,6 +70,7 @@ struct AnomalyOperator {
     schema: SchemaRef,
     /// Whose forecasts are looked at; `None` before the first row where the settings do not say.
     model: Option<String>,
+    search: Search,
     series: AllSeries,
     alarms: Counter,
     unscored: Counter,
@@ -89,11 +92,13 @@ impl Operator for AnomalyOperator {
         let rows = Rows::of(&batch)?;
         let (mut table, mut kept) = (Table::default(), Vec::new());
         for row in 0..rows.len() {
-            let Some(model) = rows.model(row) else { continue };
-            if !self.is_of_model(model) {
+            let model = rows.model(row);
+            let is_of_model = model.is_some_and(|model| self.is_of_model(model));
+            let Some(target) = rows.target_at_next(row).filter(|_| is_of_model) else {
+                self.search.passed_over(model, self.model.as_deref())?;
                 continue;
-            }
-            let Some(target) = rows.target_at_next(row) else { continue };
+            };
+            self.search.found();
             let detector = self.series.see(rows.key(row), target);
             let verdict = detector.observe(rows.observed(row), rows.forecast(row));
             let alarm = verdict.is_some_and(|verdict| verdict.alarm);
@@ -110,6 +115,10 @@ impl Operator for AnomalyOperator {
         Ok(())
     }
 
+    fn finish(&mut self, _: &mut Output) -> Result<(), BoxError> {
+        Ok(self.search.end(self.model.as_deref())?)
+    }
+
     fn retain_keys(&mut self, keep: &dyn Fn(Option<&str>) -> bool) -> Result<(), BoxError> {
         self.series.retain_keys(keep);
         Ok(())
@@ -120,6 +129,7 @@ impl Operator for AnomalyOperator {
         to.strings("settings.names", settings.iter().map(|(name, _)| *name))?;
         to.strings("settings.values", settings.iter().map(|(_, value)| value.as_str()))?;
         to.strings("model", self.model.as_deref())?;
+        to.scope("search", |to| self.search.snapshot(to))?;
         Ok(to.scope("series", |to| self.series.snapshot(to))?)
     }
 
@@ -133,6 +143,7 @@ impl Operator for AnomalyOperator {
             }
         }
         self.model = from.strings("model")?.into_iter().next();
+        self.search = Search::restore(&from.scope("search"))?;
         Ok(self.series.restore(&from.scope("series"))?)
     }
 }

@@ -19,7 +19,7 @@ use crate::rows::Rows;
 /// |---|---|
 /// | `partition`, `offset`, `key`, `time` | the event |
 /// | `target`, `observed`, `forecast` | as they came in |
-/// | `score` | the sum of the parts; null where there is no value to judge |
+/// | `score` | the sum of the parts; null where there is none, and where there is no value to judge |
 /// | `value_part`, `level_part`, `error_part` | the parts, each from 0 to 1; null while there is nothing to compare with |
 /// | `alarm` | whether the row makes an alarm |
 /// | `reason` | of an alarm: the statistic with the largest part, `value`, `level` or `error`; else null |
@@ -74,7 +74,8 @@ impl Table {
         self.targets.append(target)?;
         let parts = verdict.map_or([None; 3], |verdict| verdict.parts);
         let finite = |number: Option<f64>| number.filter(|number| !number.is_nan());
-        let numbers = [finite(rows.observed(row)), finite(rows.forecast(row)), verdict.map(|verdict| verdict.score)];
+        let numbers =
+            [finite(rows.observed(row)), finite(rows.forecast(row)), verdict.and_then(|verdict| verdict.score)];
         for (builder, number) in self.numbers.iter_mut().zip(numbers.into_iter().chain(parts)) {
             builder.append_option(number);
         }

@@ -61,7 +61,9 @@ fn key_time_and_offset_may_be_left_out() {
 
 #[test]
 fn values_that_cannot_be_used_have_no_score_and_are_counted() {
-    let values = [Some(1.0), None, Some(f64::NAN), Some(f64::NEG_INFINITY), Some(1e300), Some(1e30), Some(1.0)];
+    // The first two have nothing two rows back to compare with.
+    let one = Some(1.0);
+    let values = [one, one, one, None, Some(f64::NAN), Some(f64::NEG_INFINITY), Some(1e300), Some(1e30), one];
     let events: Vec<common::Event> = values.into_iter().map(|value| (None, vec![(value, Some(1.0))])).collect();
     let metrics = Metrics::new();
     let config = AnomalyConfig { emit: Emit::All, ..AnomalyConfig::default() };
@@ -71,9 +73,9 @@ fn values_that_cannot_be_used_have_no_score_and_are_counted() {
     let table = out.take().remove(0);
     let column = |name: &str| table.records().column_by_name(name).unwrap().as_primitive::<Float64Type>().clone();
     let scored: Vec<bool> = column("score").iter().map(|score| score.is_some()).collect();
-    assert_eq!(scored, [true, false, false, false, false, true, true]);
-    assert!(column("observed").is_null(2), "NaN is null in the output");
-    assert_eq!(column("observed").value(3), f64::NEG_INFINITY);
+    assert_eq!(scored, [false, false, true, false, false, false, false, true, true]);
+    assert!(column("observed").is_null(4), "NaN is null in the output");
+    assert_eq!(column("observed").value(5), f64::NEG_INFINITY);
 }
 
 #[test]
@@ -190,4 +192,94 @@ fn text_of_any_kind_serves_as_key() {
         out.take().remove(0)
     };
     assert_eq!(run(plain).records(), run(log).records());
+}
+
+fn run_to_the_end(config: AnomalyConfig, log: Batch) -> Result<(), String> {
+    let mut operator = build(&config, Metrics::new());
+    let mut out = Output::new();
+    operator.process(log, &mut out).and_then(|()| operator.finish(&mut out)).map_err(|error| error.to_string())
+}
+
+/// The log without the rows of horizon 1.
+fn far(log: &Batch) -> Batch {
+    let horizons =
+        log.records().column_by_name("horizon").unwrap().as_primitive::<arrow::datatypes::Int32Type>().clone();
+    let far = horizons.iter().map(|horizon| Some(horizon != Some(1))).collect();
+    let records = arrow::compute::filter_record_batch(log.records(), &far).unwrap();
+    let offsets = sluicegate_core::Offsets::dense(sluicegate_core::Offset(0), records.num_rows()).unwrap();
+    Batch::new(log.partition().clone(), offsets, records).unwrap()
+}
+
+#[test]
+fn a_model_that_never_comes_is_an_error_that_names_those_that_do() {
+    let log = long(&events(30, 2, 1));
+    let named = |model: &str| AnomalyConfig { model: Some(model.into()), ..AnomalyConfig::default() };
+    assert_eq!(run_to_the_end(named("persistence"), log.clone()), Ok(()));
+    let expected = "of 120 rows none is by the model `persistance`; there are `forecast`, `persistence`: correct `model`, or leave \
+                    it out to take the forecast itself";
+    assert_eq!(run_to_the_end(named("persistance"), log).unwrap_err(), expected);
+}
+
+#[test]
+fn forecasts_without_horizon_one_are_an_error() {
+    let message = run_to_the_end(AnomalyConfig::default(), far(&long(&events(30, 2, 1)))).unwrap_err();
+    assert!(message.starts_with("of 60 rows none is of horizon 1 by the model `forecast`; put 1 among"), "{message}");
+    assert_eq!(run_to_the_end(AnomalyConfig::default(), long(&[])), Ok(()), "no rows are no fault");
+}
+
+#[test]
+fn a_stream_without_end_is_not_searched_for_ever_and_a_snapshot_knows_how_far() {
+    let config = AnomalyConfig { model: Some("nobody".into()), ..AnomalyConfig::default() };
+    // 10,000 events of four rows each time.
+    let log = long(&events(10_000, 2, 1));
+    let mut operator = build(&config, Metrics::new());
+    operator.process(log.clone(), &mut Output::new()).unwrap();
+    let mut writer = SnapshotWriter::new();
+    operator.snapshot(&mut writer).unwrap();
+    let bytes = writer.finish().unwrap();
+    let mut operator = build(&config, Metrics::new());
+    operator.restore(&SnapshotReader::parse(&bytes).unwrap()).unwrap();
+    operator.process(log.clone(), &mut Output::new()).unwrap();
+    let message = operator.process(log, &mut Output::new()).unwrap_err().to_string();
+    assert!(message.starts_with("of 100000 rows none is by the model `nobody`; there are `forecast`"), "{message}");
+}
+
+/// All rows of a series of one target, with the last value as the forecast.
+fn judged(values: &[Option<f64>]) -> arrow::array::RecordBatch {
+    let mut last = None;
+    let event = |value: &Option<f64>| (None, vec![(*value, std::mem::replace(&mut last, *value))]);
+    let log = long(&values.iter().map(event).collect::<Vec<_>>());
+    let mut out = Output::new();
+    build(&AnomalyConfig { emit: Emit::All, ..AnomalyConfig::default() }, Metrics::new())
+        .process(log, &mut out)
+        .unwrap();
+    out.take().remove(0).records().clone()
+}
+
+#[test]
+fn a_series_shorter_than_the_probation_has_scores_and_no_alarm() {
+    let mut values: Vec<_> = (0..300).map(|row| Some(f64::from(row % 7))).collect();
+    values[200] = Some(1e6);
+    values[299] = Some(-1e6);
+    let rows = judged(&values);
+    let scores = rows.column_by_name("score").unwrap().as_primitive::<Float64Type>();
+    assert!(scores.value(200) > 2.0 && scores.value(299) > 1.0);
+    assert_eq!(rows.column_by_name("alarm").unwrap().as_boolean().true_count(), 0);
+}
+
+#[test]
+fn a_constant_is_never_an_alarm_and_has_no_score_before_there_is_anything_to_compare_with() {
+    let rows = judged(&vec![Some(3.5); 500]);
+    let scores = rows.column_by_name("score").unwrap().as_primitive::<Float64Type>();
+    assert!(scores.is_null(0) && scores.is_null(1));
+    assert!(scores.iter().skip(2).all(|score| score.is_some_and(|score| score.to_bits() == 0)), "zero, and not below");
+    assert_eq!(rows.column_by_name("alarm").unwrap().as_boolean().true_count(), 0);
+}
+
+#[test]
+fn a_series_of_no_numbers_has_neither_scores_nor_alarms() {
+    let rows = judged(&[Some(f64::NAN), None, Some(f64::INFINITY)].repeat(200));
+    assert_eq!(rows.num_rows(), 600);
+    assert_eq!(rows.column_by_name("score").unwrap().logical_null_count(), 600);
+    assert_eq!(rows.column_by_name("alarm").unwrap().as_boolean().true_count(), 0);
 }

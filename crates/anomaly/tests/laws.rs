@@ -80,7 +80,7 @@ fn rows_say_what_a_detector_of_their_series_says() {
             for (event, (_, numbers)) in events.iter().enumerate().filter(|(_, (of, _))| *of == key) {
                 let row = event * 2 + target;
                 let verdict = detector.observe(numbers[target].0, numbers[target].1);
-                assert_eq!(scores.iter().nth(row).unwrap(), verdict.map(|verdict| verdict.score));
+                assert_eq!(scores.iter().nth(row).unwrap(), verdict.and_then(|verdict| verdict.score));
                 let alarm = verdict.is_some_and(|verdict| verdict.alarm);
                 assert_eq!(alarms.value(row), alarm);
                 assert_eq!(column("reason").is_null(row), !alarm);

@@ -232,15 +232,15 @@ fn learned(operator: &str, samples: &[Sample]) -> Option<String> {
         let own = |sample: &&Sample| sample.name == family && sample.label("operator") == Some(operator);
         samples.iter().filter(own).map(|sample| sample.value).collect::<Vec<f64>>()
     };
-    let (updates, keys) = (of("forecast_updates"), of("forecast_keys"));
+    let (updates, keys) = (of("forecast_updates"), of("forecast_keys_known"));
     let sum = |values: &[f64]| values.iter().sum::<f64>() as u64;
     if updates.is_empty() {
         return None;
     }
     let instances = counted(updates.len() as u64, "instance");
-    // A key that comes back after it was forgotten counts again.
+    // Those of earlier runs too, unless they were forgotten.
     let keys = counted(sum(&keys), "key");
-    Some(format!("{operator}: {instances}, {}, {keys} seen\n", counted(sum(&updates), "update")))
+    Some(format!("{operator}: {instances}, {}, {keys} known\n", counted(sum(&updates), "update")))
 }
 
 /// Values that could not be used, if there were any.

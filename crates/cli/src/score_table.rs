@@ -31,7 +31,18 @@ pub(crate) fn render(block: &Block) -> String {
         cells.extend(columns.iter().map(|column| right(&column.figure(row))));
         table.add_row(cells);
     }
-    format!("{}\n{}", title(block), layout::text(&table))
+    format!("{}\n{}{}", title(block), layout::text(&table), not_computed(block))
+}
+
+/// Says why the operator's own CRPS is missing where others have one: that of a mixture is an integral, worked out where asked for.
+fn not_computed(block: &Block) -> String {
+    let crps = |row: &Row| COLUMNS_OF_NUMBERS[CRPS].figure(row);
+    let misses =
+        |row: &Row| row.model == block.operator && crps(row) == NONE && COLUMNS_OF_NUMBERS[NLL].figure(row) != NONE;
+    if block.of_classes || !block.rows.iter().any(misses) || block.rows.iter().all(|row| crps(row) == NONE) {
+        return String::new();
+    }
+    format!("The CRPS of `{}` was not computed: put \"crps\" among its `columns`.\n", block.operator)
 }
 
 fn title(block: &Block) -> String {
@@ -81,6 +92,11 @@ const fn share(title: &'static str, stat: &'static str) -> Column {
     Column { title, stat, is_share: true }
 }
 
+/// What stands in place of a figure that there is not.
+const NONE: &str = "–";
+const NLL: usize = 0;
+const CRPS: usize = 1;
+
 const COLUMNS_OF_NUMBERS: [Column; 8] = [
     plain("NLL", "nll"),
     plain("CRPS", "crps"),
@@ -109,14 +125,14 @@ impl Column {
 
 fn figure(value: f64) -> String {
     match value {
-        value if value.is_nan() => "–".to_owned(),
+        value if value.is_nan() => NONE.to_owned(),
         value if value == 0.0 || (1e-3..1e5).contains(&value.abs()) => format!("{value:.3}"),
         value => format!("{value:.2e}"),
     }
 }
 
 fn percent(share: f64) -> String {
-    if share.is_nan() { "–".to_owned() } else { format!("{:.1}", share * 100.0) }
+    if share.is_nan() { NONE.to_owned() } else { format!("{:.1}", share * 100.0) }
 }
 
 fn left(text: &str) -> Cell {
@@ -210,6 +226,20 @@ mod tests {
         samples.extend(score("forecast", "p", "forecast", "load", 1, "all", 500.0, 0.25));
         let text = text(&samples);
         assert!(text.starts_with("forecast · all events · mean of 1 of 2 targets, each in"), "{text}");
+    }
+
+    #[test]
+    fn a_crps_that_only_the_mixture_lacks_is_explained() {
+        let mut samples = Vec::new();
+        for model in ["forecast", "ar"] {
+            samples.extend(score("forecast", "p", model, "y", 1, "all", 10.0, 0.5));
+        }
+        assert!(!text(&samples).contains("not computed"));
+        let of_mixture =
+            |sample: &&mut Sample| (sample.label("model"), sample.label("stat")) == (Some("forecast"), Some("crps"));
+        samples.iter_mut().filter(of_mixture).for_each(|sample| sample.value = f64::NAN);
+        let told = "The CRPS of `forecast` was not computed: put \"crps\" among its `columns`.\n";
+        assert!(text(&samples).ends_with(told), "{}", text(&samples));
     }
 
     #[test]

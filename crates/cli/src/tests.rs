@@ -116,7 +116,7 @@ impl Operator for Guessing {
         }
         let labels = [("operator", self.shard.component.as_str()), ("partition", self.shard.partition.as_str())];
         self.shard.metrics.counter("forecast_updates", &labels).add(batch.len() as u64);
-        self.shard.metrics.counter("forecast_keys", &labels).add(1);
+        self.shard.metrics.gauge("forecast_keys_known", &labels).set(1.0);
         for (model, value) in [(self.shard.component.as_str(), 0.25), ("persistence", 0.5)] {
             for sample in crate::testing::score("guess", "", model, "tick", 1, "all", batch.len() as f64, value) {
                 let mut labels: Vec<(&str, &str)> =
@@ -240,7 +240,7 @@ fn a_run_prints_scores_and_where_the_output_went() {
      persistence      200   0.500   0.500   0.500   0.250   0.500   50.0   50.0   50.0
     ───────────────────────────────────────────────────────────────────────────────────
 
-    guess: 2 instances, 200 updates, 2 keys seen
+    guess: 2 instances, 200 updates, 2 keys known
     out: 200 rows in DIR/../nowhere
     ");
 }

@@ -14,8 +14,8 @@ use sluicegate_core::{Batch, Metrics, Offset, Offsets, OperatorConfig, Output, P
 use sluicegate_model::feature::{CalendarFeature, TransformConfig, TransformKind};
 use sluicegate_model::head::HeadKind;
 use sluicegate_model::{
-    BadValuesConfig, BpttConfig, Column, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig, MixtureSetting,
-    ModelKind, OnBadValue,
+    BadValuesConfig, BpttConfig, ClassesConfig, Column, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig,
+    MixtureSetting, ModelKind, OnBadValue,
 };
 use sluicegate_testkit::logs::LogSpec;
 use sluicegate_testkit::operator::Suite;
@@ -103,7 +103,7 @@ fn all_configs() -> Vec<ForecastConfig> {
     let mut all = Vec::new();
     for kind in [ModelKind::Lstm, ModelKind::Gru, ModelKind::Rnn, ModelKind::Ar, ModelKind::Persistence] {
         let mut config = config("light");
-        config.model.kind = kind;
+        common::set_kind(&mut config, kind);
         all.push(config);
     }
     let [first, second, ..] = &mut all[..] else { unreachable!() };
@@ -198,9 +198,10 @@ fn networks_learn_an_order_that_the_last_class_alone_does_not_tell() {
 fn a_class_never_seen_before_is_scored_as_the_open_one_and_learned_from_then_on() {
     let mut config = config("light");
     config.classes.max = 2;
-    config.model.kind = ModelKind::Persistence;
+    common::set_kind(&mut config, ModelKind::Persistence);
     config.controls.clear();
-    config.columns = Some(Column::OF_CLASSES.to_vec());
+    let is_there = |column: &Column| !matches!(column, Column::Weight | Column::Drift);
+    config.columns = Some(Column::OF_CLASSES.into_iter().filter(is_there).collect());
     let table = run(&config, &log("light", texts(&["a", "a", "b", "c", "c", "b"])));
     assert_eq!(names(&table, "observed_class"), ["a", "a", "b", "c", "c", "b"], "as it came in");
     assert_eq!(names(&table, "forecast_class")[3..], ["b", "(other)", "(other)"], "there is no number left for c");
@@ -267,7 +268,7 @@ fn settings_that_make_no_sense_of_classes_are_refused_with_what_to_do() {
             "`targets`: column `y` has type Float64, but must hold text, an integer or a boolean; for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes",
         ),
         (
-            |c| c.model.head = HeadKind::StudentT,
+            |c| (c.model.head, c.classes) = (HeadKind::StudentT, ClassesConfig::default()),
             "`targets`: column `light` has type Utf8, but must hold a number; for classes set model.head to \"categorical\"",
         ),
         (
@@ -314,7 +315,7 @@ fn settings_that_make_no_sense_of_classes_are_refused_with_what_to_do() {
 fn a_constant_class_a_key_with_one_event_and_a_column_without_any_are_harmless() {
     for kind in [ModelKind::Lstm, ModelKind::Ar, ModelKind::Persistence] {
         let mut config = config("light");
-        config.model.kind = kind;
+        common::set_kind(&mut config, kind);
         config.controls.clear();
         let constant = run(&config, &log("light", texts(&["a"; 300])));
         assert!(mean(&common::numbers(&constant, "nll_bits")[200..]) < 0.1);

@@ -18,7 +18,8 @@ fn every_control_keeps_the_laws() {
     for kind in [ModelKind::Persistence, ModelKind::Ar] {
         let spec = LogSpec { rows: 120, keys: 3, missing: 0.05, ..LogSpec::default() };
         let mut config = config(&spec);
-        (config.model.kind, config.controls) = (kind, vec![]);
+        common::set_kind(&mut config, kind);
+        config.controls.clear();
         let suite = suite(&config, &spec);
         suite.assert_rechunking(&[1, 7]);
         for rows in [0, 1, 33, 64, 119] {

@@ -369,3 +369,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn keys_known_after_a_restart_include_those_of_before() {
+    let spec = LogSpec { rows: 200, keys: 5, ..LogSpec::default() };
+    let (config, log) = (config(&spec), spec.build());
+    let snapshot = suite(&config, &spec).snapshot_after(200);
+    let metrics = Metrics::new();
+    let mut operator = common::operator(&config, &log.records().schema(), Path::new("."), &metrics);
+    operator.restore(&SnapshotReader::parse(&snapshot).unwrap()).unwrap();
+    assert_eq!(common::metric(&metrics, "forecast_keys_known"), 5.0);
+    assert_eq!(common::metric(&metrics, "forecast_keys"), 0.0, "none is new");
+}

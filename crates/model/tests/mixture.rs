@@ -53,7 +53,8 @@ fn a_network_is_mixed_by_default_and_a_control_is_not() {
     assert_eq!(family(&config()), "mixture");
     let with = |kind: ModelKind, mixture: MixtureSetting| {
         let mut config = config();
-        (config.model.kind, config.mixture) = (kind, mixture);
+        common::set_kind(&mut config, kind);
+        config.mixture = mixture;
         family(&config)
     };
     assert_eq!(with(ModelKind::Lstm, MixtureSetting::Off), "student-t");

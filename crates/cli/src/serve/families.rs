@@ -83,6 +83,7 @@ pub(super) const FAMILIES: &[Family] = &[
     counter("forecast_states_reset", "Times that a key's state was begun anew because it was no finite number."),
     counter("forecast_rollbacks", "Times that parameters were put back because updates kept failing."),
     counter("forecast_keys", "Keys seen; one that comes back after it was forgotten counts again."),
+    gauge("forecast_keys_known", "Keys remembered now, those of earlier runs included."),
     counter("forecast_keys_evicted", "Keys forgotten, by age or for want of room."),
     counter("forecast_bad_values", "Values taken as missing, carried on or left in place, by column and reason."),
     gauge(

@@ -125,8 +125,12 @@ impl Applied {
         if let Some(near) = nearest(first, components.iter().copied()) {
             error.help = Some(format!("did you mean `{near}`?"));
         } else if error.help.is_none() {
-            let help = "the path must lead to a setting and begin with the name of a component";
-            error.help = Some(format!("{help}: {}", components.join(", ")));
+            // What a component would take that the file does not give it is not known here, but how it would be written is.
+            let help = "a setting that the file does not have needs its whole path, from the name of its component on";
+            let path = self.written.path.join(".");
+            let ways: Vec<String> =
+                components.iter().map(|component| format!("--set {component}.{path}={value}")).collect();
+            error.help = Some(format!("{help}: {}", ways.join(" or ")));
         }
     }
 }

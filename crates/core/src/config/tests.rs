@@ -246,7 +246,7 @@ fn a_path_that_leads_nowhere_is_answered_with_one_that_does() {
         ("nam=x", "the path `nam` leads to no setting\n  help: did you mean `name`?"),
         (
             "quux=1",
-            "the path `quux` leads to no setting\n  help: the path must lead to a setting and begin with the name of a component: forecast",
+            "the path `quux` leads to no setting\n  help: a setting that the file does not have needs its whole path, from the name of its component on: --set forecast.quux=1",
         ),
     ] {
         assert_eq!(complaint(TEXT, &[set]).to_string(), format!("--set {set}: {expected}"));

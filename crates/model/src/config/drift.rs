@@ -15,7 +15,7 @@ use sluicegate_score::PageHinkley;
 /// It is off by default: the losses of real streams depend on each other, which raises alarms without a change (on the bundled
 /// power data 24 in 122,000 losses).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { threshold = 60 }, or {} for the defaults")]
 pub struct DriftConfig {
     /// Deviations of the loss by which it may rise without being noticed.
     pub tolerance: f64,
@@ -77,5 +77,11 @@ mod tests {
         ] {
             assert!(config.validate().is_err() && config.detector().is_none(), "{config:?}");
         }
+    }
+
+    #[test]
+    fn a_switch_in_its_place_is_told_how_to_write_it() {
+        let error = serde_json::from_str::<DriftConfig>("true").unwrap_err().to_string();
+        assert!(error.contains("expected a table such as { threshold = 60 }, or {} for the defaults"), "{error}");
     }
 }

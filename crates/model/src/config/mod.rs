@@ -5,6 +5,7 @@ mod classes;
 mod drift;
 mod mixture;
 mod model;
+mod without_effect;
 
 pub use bad_values::{BadValuesConfig, OnBadValue};
 pub use classes::ClassesConfig;
@@ -240,6 +241,7 @@ impl ForecastConfig {
             return Err(ConfigError::new("columns", message).help(format!("there are: {}", names.join(", "))));
         }
         if self.model.head.is_of_classes() {
+            self.refuse_models_of_numbers()?;
             self.validate_for_classes()?;
         }
         if self.runs(ModelKind::Seasonal) {
@@ -258,7 +260,8 @@ impl ForecastConfig {
         self.validate_experts()?;
         let networks = self.networks();
         let model = self.model.validate().and_then(|()| self.model.validate_cell(&networks));
-        model.map_err(|error| error.within("model"))
+        model.map_err(|error| error.within("model"))?;
+        self.refuse_without_effect()
     }
 
     /// The networks among the model and the controls.

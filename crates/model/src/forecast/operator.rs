@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sluicegate_core::{
-    Batch, BoxError, Counter, Offset, Offsets, Operator, Output, PartitionId, ShardContext, SnapshotReader,
+    Batch, BoxError, Counter, Gauge, Offset, Offsets, Operator, Output, PartitionId, ShardContext, SnapshotReader,
     SnapshotWriter,
 };
 
@@ -57,6 +57,8 @@ pub(super) struct Counters {
     /// Time spent on optimizer steps.
     pub(super) update_ns: Counter,
     published_at: Option<Instant>,
+    /// Keys that are remembered now.
+    keys_known: Gauge,
     /// Those of [`counts`], each with how much of it was published.
     counts: Vec<(Counter, u64)>,
 }
@@ -86,6 +88,7 @@ impl<D: Desk> ForecastOperator<D> {
             },
             update_ns: counter("forecast_update_ns"),
             published_at: None,
+            keys_known: shard.metrics.gauge("forecast_keys_known", &labels),
             counts: counts(&keys, &models).into_iter().map(|(name, _)| (counter(name), 0)).collect(),
         };
         let interval = config.interval.as_deref().and_then(parse_micros);
@@ -108,6 +111,7 @@ impl<D: Desk> ForecastOperator<D> {
 
     /// Counters count what happens in this process; what a snapshot counted before is not counted again.
     fn count_from_here(&mut self) {
+        self.counters.keys_known.set(self.keys.len() as f64);
         for ((_, published), (_, now)) in self.counters.counts.iter_mut().zip(counts(&self.keys, &self.models)) {
             *published = now;
         }
@@ -129,6 +133,7 @@ impl<D: Desk> ForecastOperator<D> {
 
     fn publish_scores(&mut self) {
         self.counters.published_at = Some(Instant::now());
+        self.counters.keys_known.set(self.keys.len() as f64);
         self.desk.publish(self.keys.len());
     }
 

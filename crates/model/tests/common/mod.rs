@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use sluicegate_core::{Batch, Metrics, Operator, OperatorConfig, PartitionId, PipelineContext, ShardContext};
-use sluicegate_model::ForecastConfig;
+use sluicegate_model::{ForecastConfig, ModelConfig, ModelKind};
 
 /// The log with every value of a float column replaced by what `change` makes of its row and value.
 pub(crate) fn with_column(log: &Batch, column: &str, change: &dyn Fn(usize, f64) -> f64) -> Batch {
@@ -43,6 +43,14 @@ pub(crate) fn operator(
     let pipeline = PipelineContext::new("test", base_dir);
     let factory = config.clone().bind(schema, &pipeline).unwrap();
     factory.build(&ShardContext::new(PartitionId::new("log"), "forecast", metrics.clone())).unwrap()
+}
+
+/// Makes `kind` the model. The size of the network goes where it is none: it would be refused.
+pub(crate) fn set_kind(config: &mut ForecastConfig, kind: ModelKind) {
+    config.model.kind = kind;
+    if kind.network().is_none() {
+        config.model.hidden = ModelConfig::default().hidden;
+    }
 }
 
 /// A column of numbers, NaN for null.

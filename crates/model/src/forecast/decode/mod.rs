@@ -128,13 +128,16 @@ impl Columns {
         let targets = if of_classes {
             (Vec::new(), classes("targets", &config.targets).map_err(|error| error.help(NUMBERS_NEED_NO_CLASSES))?)
         } else {
-            let is_no_number = |name: &String| {
-                let field = schema.column_with_name(name);
-                field.is_some_and(|(_, field)| !is_number(field.data_type()) && is_key(field.data_type()))
-            };
-            let help = |error: ConfigError| match config.targets.iter().any(is_no_number) {
-                true => error.help("for classes set model.head to \"categorical\""),
-                false => error,
+            let types = config.targets.iter().filter_map(|name| Some(schema.column_with_name(name)?.1.data_type()));
+            let of_classes: Vec<&DataType> = types.filter(|of| !is_number(of) && is_key(of)).collect();
+            let help = |error: ConfigError| {
+                if of_classes.is_empty() {
+                    error
+                } else if of_classes.iter().all(|of| **of == DataType::Boolean) {
+                    error.help("for yes or no set model.head to \"bernoulli\"")
+                } else {
+                    error.help("for classes set model.head to \"categorical\"")
+                }
             };
             (numeric("targets", &config.targets, &transform).map_err(help)?, Vec::new())
         };
@@ -290,13 +293,20 @@ mod tests {
 
     #[test]
     fn a_misspelt_or_wrongly_typed_column_is_named() {
-        let schema =
-            Schema::new(vec![Field::new("load", DataType::Float32, true), Field::new("city", DataType::Utf8, true)]);
+        let schema = Schema::new(vec![
+            Field::new("load", DataType::Float32, true),
+            Field::new("city", DataType::Utf8, true),
+            Field::new("open", DataType::Boolean, true),
+        ]);
         let find = |target: &str| Columns::find(&ForecastConfig::new([target]), &schema).unwrap_err().to_string();
         assert_eq!(find("lode"), "`targets`: there is no column `lode`; did you mean `load`?");
         assert_eq!(
             find("city"),
             "`targets`: column `city` has type Utf8, but must hold a number; for classes set model.head to \"categorical\""
+        );
+        assert_eq!(
+            find("open"),
+            "`targets`: column `open` has type Boolean, but must hold a number; for yes or no set model.head to \"bernoulli\""
         );
     }
 }
