@@ -1,7 +1,7 @@
 //! One file, local or in an object store.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -50,14 +50,25 @@ pub(crate) enum Input {
 
 impl Input {
     /// Reads it from the beginning.
-    ///
-    /// # Errors
-    /// What the system said.
     pub(crate) fn into_read(self) -> Box<dyn Read + Send> {
         match self {
             Self::Local(file) => Box::new(file),
             Self::Remote(file) => Box::new(file.reader(0)),
         }
+    }
+
+    /// Reads it from some byte to its end.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(crate) fn read_from(self, start: u64) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Local(mut file) => {
+                file.seek(SeekFrom::Start(start))?;
+                Box::new(file)
+            }
+            Self::Remote(file) => Box::new(file.reader(start)),
+        })
     }
 
     /// The same file once more.
