@@ -9,7 +9,7 @@
 //! | `values` | what its source file holds, and the same in another order |
 //! | `figures`, `refit` | the arithmetic of scores; a control with its scale fitted in hindsight |
 //! | `seeds` | passes with several seeds, their table, medians and ranges |
-//! | `power`, `prices`, `telemetry` | a data set and its bars |
+//! | `power`, `prices`, `sound`, `telemetry` | a data set and its bars |
 //! | `horizons`, `order`, `cost` | labels that come late; rows without their order; cells beside each other |
 
 mod cost;
@@ -21,6 +21,7 @@ mod power;
 mod prices;
 mod refit;
 mod seeds;
+mod sound;
 mod telemetry;
 mod values;
 
@@ -52,6 +53,8 @@ enum Which {
     Power,
     /// Minutes of a currency and of a crypto-currency
     Prices,
+    /// Spoken digits of two people, sample by sample
+    Sound,
     /// Forty series of machines, roads, advertisements and tweets (NAB)
     Telemetry,
     /// All of them
@@ -68,6 +71,9 @@ pub(crate) fn run(args: &Args) -> Done<Vec<Bar>> {
     }
     if asked(Which::Prices) {
         bars.extend(prices::run(seeds)?);
+    }
+    if asked(Which::Sound) {
+        bars.extend(sound::run(seeds)?);
     }
     if asked(Which::Telemetry) {
         bars.extend(telemetry::run(seeds)?);
