@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, UInt16Type};
+use arrow::datatypes::{DataType, Int64Type, UInt8Type};
 use sluicegate_testkit::kafka::Broker;
 use sluicegate_tests::kafka::{committed, create, produce};
 use sluicegate_tests::s3::Store;
@@ -32,7 +32,7 @@ fn texts(records: &RecordBatch, name: &str) -> Vec<Option<String>> {
 
 fn bytes_of(records: &RecordBatch) -> Vec<u8> {
     let symbols = column(records, "symbol");
-    symbols.as_primitive::<UInt16Type>().values().iter().map(|symbol| u8::try_from(*symbol).unwrap()).collect()
+    symbols.as_primitive::<UInt8Type>().values().to_vec()
 }
 
 /// The symbols of each key, in order.

@@ -9,7 +9,7 @@
 //! | `values` | what its source file holds, and the same in another order |
 //! | `figures`, `refit` | the arithmetic of scores; a control with its scale fitted in hindsight |
 //! | `seeds` | passes with several seeds, their table, medians and ranges |
-//! | `power`, `prices`, `telemetry` | a data set and its bars |
+//! | `power`, `prices`, `sound`, `telemetry` | a data set and its bars |
 //! | `anomalies` | alarms over those series, by the rule of the benchmark |
 //! | `horizons`, `order`, `cost` | labels that come late; rows without their order; cells beside each other |
 
@@ -23,6 +23,7 @@ mod power;
 mod prices;
 mod refit;
 mod seeds;
+mod sound;
 mod telemetry;
 mod values;
 
@@ -54,6 +55,8 @@ enum Which {
     Power,
     /// Minutes of a currency and of a crypto-currency
     Prices,
+    /// Spoken digits of two people, sample by sample
+    Sound,
     /// Forty series of machines, roads, advertisements and tweets (NAB)
     Telemetry,
     /// Alarms in those forty series, by the rule of the benchmark, beside published detectors
@@ -72,6 +75,9 @@ pub(crate) fn run(args: &Args) -> Done<Vec<Bar>> {
     }
     if asked(Which::Prices) {
         bars.extend(prices::run(seeds)?);
+    }
+    if asked(Which::Sound) {
+        bars.extend(sound::run(seeds)?);
     }
     if asked(Which::Telemetry) {
         bars.extend(telemetry::run(seeds)?);

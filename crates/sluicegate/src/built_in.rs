@@ -10,6 +10,7 @@ use sluicegate_core::{Registry, RegistryError};
 /// | source | `csv` | `source::CsvConfig` | `source` |
 /// | source | `jsonl` | `source::JsonlConfig` | `source` |
 /// | source | `text` | `source::TextConfig` | `source` |
+/// | source | `wav` | `source::WavConfig` | `source` |
 /// | source | `hybrid` | `source::HybridConfig` | `source` and `kafka` |
 /// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
 /// | operator | `anomaly` | `anomaly::AnomalyConfig` | `anomaly` |
@@ -30,6 +31,7 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
         registry.source::<sluicegate_source::CsvConfig>("csv")?;
         registry.source::<sluicegate_source::JsonlConfig>("jsonl")?;
         registry.source::<sluicegate_source::TextConfig>("text")?;
+        registry.source::<sluicegate_source::WavConfig>("wav")?;
         #[cfg(feature = "kafka")]
         registry.source::<sluicegate_source::KafkaConfig>("kafka")?;
         #[cfg(feature = "kafka")]
@@ -70,6 +72,7 @@ mod tests {
             (cfg!(all(feature = "source", feature = "kafka")), "source kafka"),
             (cfg!(feature = "source"), "source parquet"),
             (cfg!(feature = "source"), "source text"),
+            (cfg!(feature = "source"), "source wav"),
             (cfg!(feature = "anomaly"), "operator anomaly"),
             (cfg!(feature = "model"), "operator forecast"),
             (cfg!(feature = "symbols"), "operator symbols"),

@@ -201,6 +201,40 @@ pub enum SourceError {
         /// What may be the reason.
         hint: &'static str,
     },
+    /// A file of sound that cannot be read.
+    #[error(
+        "{path} cannot be read as a WAV file: {message}; give PCM of 8, 16, 24 or 32 bits or floats, such as `ffmpeg -i IN -c:a pcm_s16le OUT.wav` writes"
+    )]
+    NotWav {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as a sentence about "it".
+        message: String,
+    },
+    /// A file of sound at another rate than the others.
+    #[error(
+        "{first} is at {expected} Hz but {second} at {found} Hz; read them by two sources, or bring them to one rate, such as by `ffmpeg -i IN -ar {expected} OUT.wav`"
+    )]
+    OtherRate {
+        /// The first file, which sets the rate.
+        first: PathBuf,
+        /// Its rate.
+        expected: u32,
+        /// The file that differs.
+        second: PathBuf,
+        /// Its rate.
+        found: u32,
+    },
+    /// A file whose name holds no key.
+    #[error(
+        "no part of the name of {path} matches `{pattern}`, so its rows have no key; rename it, or leave it out of `path`"
+    )]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// The pattern.
+        pattern: String,
+    },
     /// A partition that the source does not have.
     #[error("there is no partition `{partition}`; there is {known}")]
     UnknownPartition {

@@ -3,6 +3,7 @@
 //! - [`ParquetConfig`], registered as `parquet`: history from Parquet files, streamed in bounded memory.
 //! - [`CsvConfig`], registered as `csv`, and [`JsonlConfig`], registered as `jsonl`: the same from text files, record by record.
 //! - [`TextConfig`], registered as `text`: plain files of any content, in pieces of bounded size.
+//! - [`WavConfig`], registered as `wav`: sound, sample by sample or frame by frame.
 //! - `KafkaConfig`, registered as `kafka` (feature `kafka`): live events from Kafka topics, as a member of a consumer group.
 //! - `HybridConfig`, registered as `hybrid` (feature `kafka`): history from Parquet files, then live events, as one log.
 //!
@@ -20,6 +21,7 @@ mod parquet;
 mod position;
 mod text;
 mod time;
+mod wav;
 
 #[cfg(feature = "kafka")]
 pub use self::hybrid::{HandOver, HybridConfig};
@@ -27,6 +29,7 @@ pub use self::hybrid::{HandOver, HybridConfig};
 pub use self::kafka::{KafkaConfig, KafkaStart, KafkaStop, Metadata, MissingOffsets, OnError, Topics};
 pub use self::lines::{CsvConfig, Header, JsonlConfig, OnBadRecord};
 pub use self::parquet::ParquetConfig;
+pub use self::wav::{FrameConfig, Span, Unit, WavConfig};
 pub use error::SourceError;
 pub use files::{Partitions, Paths};
 pub use position::Position;

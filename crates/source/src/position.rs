@@ -67,6 +67,11 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
+/// The text of a time that may be left out.
+pub(crate) fn optional_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Time::deserialize(deserializer).map(|Time(text)| Some(text))
+}
+
 /// Where reading begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {

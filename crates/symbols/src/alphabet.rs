@@ -41,11 +41,11 @@ impl Unit {
         }
     }
 
-    /// The type of a symbol. A byte has room for what ends a value, whether that is asked for or not, so that the type of a column
-    /// does not depend on it.
-    pub(crate) fn data_type(self) -> DataType {
+    /// The type of a symbol. What ends a value of bytes is none, and takes a wider number.
+    pub(crate) fn data_type(self, has_end: bool) -> DataType {
         match self {
-            Self::Byte => DataType::UInt16,
+            Self::Byte if has_end => DataType::UInt16,
+            Self::Byte => DataType::UInt8,
             Self::Char | Self::Token => DataType::Utf8,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringBuilder, UInt16Builder, UInt64Array};
-use arrow::compute::take;
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sluicegate_core::Roles;
 
@@ -25,7 +25,7 @@ pub(crate) fn schema(plan: &Plan, input: &Schema) -> SchemaRef {
     let own = [
         Field::new("offset", DataType::Int64, false),
         Field::new("position", DataType::Int64, false),
-        Field::new("symbol", plan.unit.data_type(), false),
+        Field::new("symbol", plan.unit.data_type(plan.end.is_some()), false),
     ];
     let fields: Vec<Field> = kept.chain(own).collect();
     let Roles { time, key } = plan.roles.clone();
@@ -71,6 +71,7 @@ impl Table {
         let mut columns = kept.collect::<Result<Vec<ArrayRef>, _>>()?;
         let symbols: ArrayRef = match schema.field_with_name("symbol")?.data_type() {
             DataType::UInt16 => Arc::new(self.numbers.finish()),
+            DataType::UInt8 => cast(&self.numbers.finish(), &DataType::UInt8)?,
             _ => Arc::new(self.texts.finish()),
         };
         columns.extend([Arc::new(self.offsets.finish()) as ArrayRef, Arc::new(self.positions.finish()), symbols]);

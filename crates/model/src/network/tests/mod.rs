@@ -144,6 +144,7 @@ impl Driven {
 
     fn with_head(fault: Fault, head: HeadKind) -> Self {
         let learning = Learning {
+            experts: None,
             every: EVERY,
             window: WINDOW,
             optimizer: OptimizerConfig::default(),

@@ -1,0 +1,10 @@
+//! The source of sound, through a pipeline file.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod bad;
+mod encodings;
+mod frames;
+mod keys;
+mod resume;
+mod settings;
+mod support;
