@@ -9,7 +9,7 @@
 //! | `values` | what its source file holds, and the same in another order |
 //! | `figures`, `refit` | the arithmetic of scores; a control with its scale fitted in hindsight |
 //! | `seeds` | passes with several seeds, their table, medians and ranges |
-//! | `power`, `prices`, `sound`, `telemetry` | a data set and its bars |
+//! | `power`, `prices`, `text`, `sound`, `telemetry` | a data set and its bars |
 //! | `anomalies` | alarms over those series, by the rule of the benchmark |
 //! | `horizons`, `order`, `cost` | labels that come late; rows without their order; cells beside each other |
 
@@ -25,6 +25,7 @@ mod refit;
 mod seeds;
 mod sound;
 mod telemetry;
+mod text;
 mod values;
 
 pub(crate) use figures::median;
@@ -55,6 +56,8 @@ enum Which {
     Power,
     /// Minutes of a currency and of a crypto-currency
     Prices,
+    /// Shakespeare, byte by byte, beside compressors
+    Text,
     /// Spoken digits of two people, sample by sample
     Sound,
     /// Forty series of machines, roads, advertisements and tweets (NAB)
@@ -75,6 +78,9 @@ pub(crate) fn run(args: &Args) -> Done<Vec<Bar>> {
     }
     if asked(Which::Prices) {
         bars.extend(prices::run(seeds)?);
+    }
+    if asked(Which::Text) {
+        bars.extend(text::run(seeds)?);
     }
     if asked(Which::Sound) {
         bars.extend(sound::run(seeds)?);

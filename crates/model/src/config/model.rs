@@ -42,8 +42,8 @@ pub struct ModelConfig {
     pub update_every: Option<u64>,
     /// About how many keys the partition has, for the default of `update_every`.
     pub expected_keys: u64,
-    /// Count experts under the network, which then learns what they do not know; of a model `experts` how they learn. For categorical heads
-    /// and the next event alone.
+    /// Count experts under the network, which then learns what they do not know: `{}`, or how they learn. A network among the controls runs
+    /// without. Of a model `experts` how it learns. For categorical heads and the next event alone.
     pub experts: Option<ExpertsConfig>,
     /// How the parameters move.
     pub optimizer: OptimizerConfig,

@@ -53,7 +53,7 @@ impl ForecastConfig {
             ("model.update_every", model.update_every.is_some()),
             ("model.expected_keys", model.expected_keys != default.expected_keys),
             ("model.optimizer", model.optimizer != default.optimizer),
-            ("model.learn", model.learn != default.learn),
+            ("model.learn", model.learn != default.learn && !self.runs(ModelKind::Experts)),
             ("model.initial", model.initial.is_some()),
             ("model.backend", model.backend != default.backend),
             ("mixture.rates", mixture.is_some_and(|mixture| mixture.rates.is_some())),
@@ -76,8 +76,9 @@ impl ForecastConfig {
         let all = models.chain(self.controls.iter().map(|kind| ("controls", kind)));
         let Some((setting, kind)) = all.into_iter().find(|(_, kind)| of_numbers(kind)) else { return Ok(()) };
         let message = format!("`{}` forecasts numbers, and the targets are classes", kind.as_str());
-        Err(ConfigError::new(setting, message)
-            .help("of classes there are the networks, \"persistence\", \"seasonal\", \"markov\" and \"ar\""))
+        Err(ConfigError::new(setting, message).help(
+            "of classes there are the networks, \"persistence\", \"seasonal\", \"markov\", \"ar\" and \"experts\"",
+        ))
     }
 }
 

@@ -106,6 +106,7 @@ impl Factory {
     /// The models in their initial state, in the order of the lineup.
     fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
+        let own = lineup.models.len() - config.controls.len();
         let build = |(place, (kind, rate)): (usize, &(ModelKind, Option<f64>))| match rate {
             Some(rate) => {
                 let mut member = config.clone();
@@ -113,6 +114,12 @@ impl Factory {
                 // Copies that start alike err alike, and a mixture gains by what its members do not share.
                 member.model.seed = config.model.seed.wrapping_add(place as u64 * SEED_STEP);
                 build(*kind, &member, &dims, &self.base_dir)
+            }
+            // The network alone is what says whether it is worth having over the experts, or they under it.
+            None if place >= own && kind.network().is_some() => {
+                let mut alone = config.clone();
+                alone.model.experts = None;
+                build(*kind, &alone, &dims, &self.base_dir)
             }
             None => build(*kind, config, &dims, &self.base_dir),
         };
