@@ -43,6 +43,14 @@ pub enum ModelError {
         /// Layers.
         layers: usize,
     },
+    /// A backend that does not tell what its gates did.
+    #[error(
+        "what gates did is not told by this backend ({arithmetic}); set `model.backend` to \"native\" and take a recurrent cell"
+    )]
+    NoGates {
+        /// The backend.
+        arithmetic: String,
+    },
     /// A cell was used out of order.
     #[error("a cell was used before its parameters were loaded or its windows unrolled")]
     CellNotLoaded,

@@ -142,6 +142,7 @@ fn network<F: Send>(
         full_history: kind == NetworkKind::FullHistory,
         optimizer: model.optimizer.clone(),
         enabled: model.learn,
+        memory_events: model.memory_events,
     };
     let mut network = Network::new(dims.clone(), shape, cell, head, learning, model.seed)?;
     if let Some(initial) = &model.initial {

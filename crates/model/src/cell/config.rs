@@ -166,6 +166,12 @@ impl ModelConfig {
                 "leave it out, or take a recurrent kind",
             ),
             (
+                self.memory_events.is_some() && !recurrent,
+                "memory_events",
+                "is how long the gates of a recurrent cell hold on at the start",
+                "leave it out, or take a recurrent kind",
+            ),
+            (
                 self.lags.is_some() && !mlp,
                 "lags",
                 "is how many events an MLP sees",
@@ -191,6 +197,11 @@ impl ModelConfig {
         in_range("layers", self.layers, LAYERS_MAX)?;
         in_range("lags", self.lags(), LAGS_MAX)?;
         in_range("history_max", self.history_max(), HISTORY_MAX)?;
+        if let Some(events) = self.memory_events
+            && !(2..=HISTORY_MAX).contains(&events)
+        {
+            return Err(ConfigError::new("memory_events", format!("must be from 2 to {HISTORY_MAX}, not {events}")));
+        }
         if truncated || self.bptt.window.is_some() {
             self.bptt.validate_window()?;
         }
@@ -248,6 +259,7 @@ mod tests {
         assert_eq!(of(ModelKind::FullHistory, |model| model.variant = Some(GruVariant::ResetAfter)), "model.variant");
         assert_eq!(of(ModelKind::Lstm, |model| model.lags = Some(8)), "model.lags");
         assert_eq!(of(ModelKind::Gru, |model| model.history_max = Some(8)), "model.history_max");
+        assert_eq!(of(ModelKind::Mlp, |model| model.memory_events = Some(8)), "model.memory_events");
         assert_eq!(of(ModelKind::Rnn, |model| model.cell = Some(RecurrentKind::Rnn)), "model.cell");
         assert_eq!(of(ModelKind::Ar, |model| model.layers = 2), "model.layers");
         assert_eq!(of(ModelKind::Mlp, |model| model.bptt.window = Some(8)), "model.bptt.window");
@@ -267,6 +279,7 @@ mod tests {
     fn settings_out_of_their_range_are_refused_by_name() {
         assert_eq!(refused(|model| model.layers = 0), "model.layers");
         assert_eq!(refused(|model| model.layers = 9), "model.layers");
+        assert_eq!(refused(|model| model.memory_events = Some(1)), "model.memory_events");
         assert_eq!(refused(|model| (model.kind, model.lags) = (ModelKind::Mlp, Some(0))), "model.lags");
         let history = |every: usize, most: usize| {
             refused(move |model| {

@@ -32,6 +32,10 @@ pub struct ModelConfig {
     /// How many events of a key a `full-history` goes back, at most. By default 256. Beyond them it starts from the state that was
     /// stored when the first of them was seen. All of them are worked on again at every event of the key that follows an update.
     pub history_max: Option<usize>,
+    /// For how many events the gates of an `lstm` or `gru` hold on to what they saw at the start, at most: each unit for a time of its
+    /// own (Tallec & Ollivier 2018). About the longest dependency that is expected. By default some three events. Cells without
+    /// such gates start as ever.
+    pub memory_events: Option<usize>,
     /// The distribution of the next event.
     pub head: HeadKind,
     /// Truncated back-propagation through time.
@@ -64,6 +68,7 @@ impl Default for ModelConfig {
             lags: None,
             cell: None,
             history_max: None,
+            memory_events: None,
             head: HeadKind::StudentT,
             bptt: BpttConfig::default(),
             update_every: None,

@@ -46,6 +46,8 @@ pub struct Learning {
     pub enabled: bool,
     /// Whether the state of a key is computed anew, from its last `window` events, whenever the parameters have changed.
     pub full_history: bool,
+    /// For how many events the gates hold on at the start, see [`CellShape::hold`]; as they usually do where `None`.
+    pub memory_events: Option<usize>,
 }
 
 /// See the [module](self). `F` is what its head says of an output.
@@ -129,6 +131,9 @@ impl<F: Send> Network<F> {
         shape.init(&mut random, &mut values[..places.cell]);
         head.init(&mut values[places.bias..places.own]);
         inputs.init(&mut random, &mut values[places.own..]);
+        if let Some(events) = learning.memory_events {
+            shape.hold(events, &mut random, &mut values[..places.cell]);
+        }
         let optimizer = learning.optimizer.build(values.len());
         let mut network = Self {
             memory: Memory::new(&dims, inputs.stored(), shape.state_len(), &learning),

@@ -8,7 +8,14 @@ const CAP: usize = 4;
 const FINE: f32 = 0.5;
 
 fn driven(fault: Fault, every: usize, enabled: bool) -> Driven {
-    let learning = Learning { every, window: CAP, optimizer: OptimizerConfig::default(), enabled, full_history: true };
+    let learning = Learning {
+        every,
+        window: CAP,
+        optimizer: OptimizerConfig::default(),
+        enabled,
+        full_history: true,
+        memory_events: None,
+    };
     Driven::with_learning(fault, HeadKind::default(), learning)
 }
 
