@@ -240,7 +240,13 @@ fn learned(operator: &str, samples: &[Sample]) -> Option<String> {
     let instances = counted(updates.len() as u64, "instance");
     // A key that comes back after it was forgotten counts again.
     let keys = counted(sum(&keys), "key");
-    Some(format!("{operator}: {instances}, {}, {keys} seen\n", counted(sum(&updates), "update")))
+    let windows = of("forecast_window");
+    let windows = match windows.iter().copied().fold((f64::INFINITY, 0.0), |(a, b), k2| (k2.min(a), k2.max(b))) {
+        _ if windows.is_empty() => String::new(),
+        (least, most) if least == most => format!(", windows of {most} events by now"),
+        (least, most) => format!(", windows of {least} to {most} events by now"),
+    };
+    Some(format!("{operator}: {instances}, {}, {keys} seen{windows}\n", counted(sum(&updates), "update")))
 }
 
 /// Values that could not be used, if there were any.

@@ -143,6 +143,7 @@ fn network<F: Send>(
         optimizer: model.optimizer.clone(),
         enabled: model.learn,
         memory_events: model.memory_events,
+        probing: model.probing(kind),
     };
     let mut network = Network::new(dims.clone(), shape, cell, head, learning, model.seed)?;
     if let Some(initial) = &model.initial {

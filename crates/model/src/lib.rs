@@ -70,8 +70,8 @@ mod slab;
 mod wave;
 
 pub use config::{
-    BackendKind, BadValuesConfig, BpttConfig, ClassesConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig,
-    MixtureSetting, ModelConfig, OnBadValue, ScoresConfig,
+    AdaptiveWindow, BackendKind, BadValuesConfig, BpttConfig, ClassesConfig, DriftConfig, ForecastConfig, LayoutKind,
+    MixtureConfig, MixtureSetting, ModelConfig, OnBadValue, ScoresConfig, WindowSetting,
 };
 pub use error::ModelError;
 pub use family::ModelKind;

@@ -60,6 +60,11 @@ pub trait Predictor<F = Option<Distribution>>: Send {
         Vec::new()
     }
 
+    /// How things stand that go up and down: what each is called, and its value.
+    fn gauges(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
     /// Writes the state; that of keys in the order of the given slots.
     ///
     /// # Errors

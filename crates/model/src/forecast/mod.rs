@@ -12,6 +12,7 @@ mod decode;
 mod desk;
 mod drift;
 mod members;
+mod model_gauges;
 mod numbers;
 mod operator;
 mod plan;

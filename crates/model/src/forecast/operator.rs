@@ -10,6 +10,8 @@ use sluicegate_core::{
 use super::bind::Factory;
 use super::decode::{BadValueCounters, Columns};
 use super::desk::Desk;
+use super::members::Lineup;
+use super::model_gauges::ModelGauges;
 use super::reject;
 use super::run::Scratch;
 use super::settings::Settings;
@@ -57,6 +59,7 @@ pub(super) struct Counters {
     /// Time spent on optimizer steps.
     pub(super) update_ns: Counter,
     published_at: Option<Instant>,
+    models: ModelGauges,
     /// Those of [`counts`], each with how much of it was published.
     counts: Vec<(Counter, u64)>,
 }
@@ -86,6 +89,7 @@ impl<D: Desk> ForecastOperator<D> {
             },
             update_ns: counter("forecast_update_ns"),
             published_at: None,
+            models: ModelGauges::new(&models, &Lineup::of(config), shard),
             counts: counts(&keys, &models).into_iter().map(|(name, _)| (counter(name), 0)).collect(),
         };
         let interval = config.interval.as_deref().and_then(parse_micros);
@@ -129,6 +133,7 @@ impl<D: Desk> ForecastOperator<D> {
 
     fn publish_scores(&mut self) {
         self.counters.published_at = Some(Instant::now());
+        self.counters.models.set(&self.models);
         self.desk.publish(self.keys.len());
     }
 
@@ -235,6 +240,7 @@ impl<D: Desk> Operator for ForecastOperator<D> {
         self.scratch = Scratch::for_slots(keys);
         self.count_from_here();
         self.desk.publish(self.keys.len());
+        self.counters.models.set(&self.models);
         Ok(())
     }
 }

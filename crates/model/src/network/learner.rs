@@ -99,6 +99,7 @@ impl<F: Send> Network<F> {
         if windows.is_empty() {
             return Ok(());
         }
+        self.measure()?;
         self.learner.windows += windows.len() as u64;
         let mut gradient = std::mem::take(&mut self.learner.gradient);
         let mut broken = Vec::new();

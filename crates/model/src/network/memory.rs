@@ -10,7 +10,8 @@ use crate::wave::{Dims, MISSING};
 /// Scaled labels are held in this range for learning, so that one outlier weighs no more than a large move.
 const LABEL_CLIP: f64 = 20.0;
 
-/// Per key: k2 + h_max inputs and labels, the states before window starts among them, and the state now.
+/// Per key: k2 + h_max inputs and labels, with the longest k2 that there may be; the states before window starts among them, and
+/// the state now.
 pub(super) struct Memory {
     inputs_width: usize,
     outputs: usize,
@@ -22,7 +23,6 @@ pub(super) struct Memory {
     /// Steps whose scales are kept.
     past: usize,
     every: usize,
-    window: usize,
     /// States before window starts kept.
     start_count: usize,
     states: Slab<f32>,
@@ -43,7 +43,7 @@ impl Memory {
     pub(super) fn new(dims: &Dims, inputs_width: usize, state_len: usize, learning: &Learning) -> Self {
         let (outputs, past) = (dims.outputs(), dims.horizon_max());
         let scaled = if dims.classes.is_empty() { outputs } else { 0 };
-        let ring = learning.window + past;
+        let ring = learning.reach() + past;
         let start_count = ring.div_ceil(learning.every) + 1;
         Self {
             inputs_width,
@@ -53,7 +53,6 @@ impl Memory {
             ring,
             past,
             every: learning.every,
-            window: learning.window,
             start_count,
             states: Slab::new(state_len, 0.0),
             inputs: Slab::new(ring * inputs_width, 0.0),
@@ -152,18 +151,19 @@ impl Memory {
         }
     }
 
-    /// Copies out the window that falls due when the steps of a key before `complete` are: its inputs, none from before step
-    /// `begin`, the state before its first step and the labels of its last k1 steps, each appended. Returns how many steps it has.
+    /// Copies out the window of up to `window` steps that falls due when the steps of a key before `complete` are: its inputs, none
+    /// from before step `begin`, the state before its first step and the labels of its last k1 steps, each appended. Returns how many steps it has.
     pub(super) fn copy_window(
         &self,
         slot: usize,
         begin: u64,
         complete: u64,
+        window: usize,
         inputs: &mut Vec<f32>,
         states: &mut Vec<f32>,
         labels: &mut Vec<f32>,
     ) -> usize {
-        let steps = (complete - begin).min(self.window as u64);
+        let steps = (complete - begin).min(window as u64);
         let first = complete - steps;
         for step in first..complete {
             inputs.extend_from_slice(self.input(slot, step));

@@ -30,7 +30,7 @@ pub(super) struct Pending {
     state_len: usize,
     /// Labels of a window: k1 · K.
     labels_len: usize,
-    /// k1 and k2.
+    /// k1, and k2 at most.
     every: usize,
     window: usize,
     windows: Vec<Window>,
@@ -46,7 +46,7 @@ impl Pending {
             state_len,
             labels_len: learning.every * outputs,
             every: learning.every,
-            window: learning.window,
+            window: learning.reach(),
             windows: Vec::new(),
             inputs: Vec::new(),
             states: Vec::new(),
@@ -59,9 +59,10 @@ impl Pending {
     }
 
     /// Takes a copy of the window that fell due for `slot` at `row`; see [`Memory::copy_window`].
-    pub(super) fn push(&mut self, row: i64, slot: usize, begin: u64, complete: u64, memory: &Memory) {
+    pub(super) fn push(&mut self, row: i64, slot: usize, begin: u64, complete: u64, window: usize, memory: &Memory) {
         let (inputs_at, states_at, labels_at) = (self.inputs.len(), self.states.len(), self.labels.len());
-        let steps = memory.copy_window(slot, begin, complete, &mut self.inputs, &mut self.states, &mut self.labels);
+        let steps =
+            memory.copy_window(slot, begin, complete, window, &mut self.inputs, &mut self.states, &mut self.labels);
         let owner = Some((slot, memory.generation(slot)));
         self.windows.push(Window { row, owner, steps, inputs_at, states_at, labels_at });
     }

@@ -15,6 +15,7 @@ fn driven(fault: Fault, every: usize, enabled: bool) -> Driven {
         enabled,
         full_history: true,
         memory_events: None,
+        probing: None,
     };
     Driven::with_learning(fault, HeadKind::default(), learning)
 }

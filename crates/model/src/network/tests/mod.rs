@@ -164,6 +164,7 @@ impl Driven {
             enabled: true,
             full_history: false,
             memory_events: None,
+            probing: None,
         };
         Self::with_learning(fault, head, learning)
     }
