@@ -87,7 +87,7 @@ enum Task {
     },
     /// Score forecasts beside their controls
     ///
-    /// Sets up, builds the package `sluicegate-bench` and runs its `scores`: `power`, `prices`, `telemetry` or, by default, all of
+    /// Sets up, builds the package `sluicegate-bench` and runs its `scores`: `power`, `prices`, `telemetry`, `copy` or, by default, all of
     /// them, with five seeds each. On two cores that other work shared, a seed took 2 minutes, 2 and 10; `--seeds 1` gives a quick look.
     /// `cargo xtask scores -- --help` lists ARGS.
     Scores {

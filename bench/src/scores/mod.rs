@@ -10,8 +10,10 @@
 //! | `figures`, `refit` | the arithmetic of scores; a control with its scale fitted in hindsight |
 //! | `seeds` | passes with several seeds, their table, medians and ranges |
 //! | `power`, `prices`, `telemetry` | a data set and its bars |
+//! | `copy` | what is remembered of made-up events, and how far back windows go |
 //! | `horizons`, `order`, `cost` | labels that come late; rows without their order; cells beside each other |
 
+mod copy;
 mod cost;
 mod data_set;
 mod figures;
@@ -54,6 +56,8 @@ enum Which {
     Prices,
     /// Forty series of machines, roads, advertisements and tweets (NAB)
     Telemetry,
+    /// Made-up symbols that come again after fifty events: what networks remember
+    Copy,
     /// All of them
     All,
 }
@@ -71,6 +75,9 @@ pub(crate) fn run(args: &Args) -> Done<Vec<Bar>> {
     }
     if asked(Which::Telemetry) {
         bars.extend(telemetry::run(seeds)?);
+    }
+    if asked(Which::Copy) {
+        bars.extend(copy::run(seeds)?);
     }
     Ok(bars)
 }
