@@ -51,6 +51,16 @@ pub enum ModelError {
         /// The backend.
         arithmetic: String,
     },
+    /// Too few events for a diagnosis.
+    #[error(
+        "there are too few events to tell {what}: a key needs at least {needed}, with labels among them; give more events"
+    )]
+    NothingToDiagnose {
+        /// What was asked for.
+        what: String,
+        /// Events that a key needs.
+        needed: u64,
+    },
     /// A cell was used out of order.
     #[error("a cell was used before its parameters were loaded or its windows unrolled")]
     CellNotLoaded,

@@ -109,11 +109,12 @@ impl ModelConfig {
         }
     }
 
-    /// How far back gradients of a network of the given kind are measured, where k2 follows them.
+    /// How far back gradients of a network of the given kind are measured, where k2 follows them or somebody wants to know.
     pub(crate) fn probing(&self, kind: NetworkKind) -> Option<Probing> {
         let setting = self.bptt.window_or_default();
-        let tolerance = setting.tolerance().filter(|_| kind.is_truncated())?;
-        Some(Probing { lags: setting.longest(), tolerance: Some(tolerance) })
+        let tolerance = setting.tolerance();
+        let lags = self.measured_lags.or(tolerance.map(|_| setting.longest())).filter(|_| kind.is_truncated())?;
+        Some(Probing { lags: lags.max(setting.longest()), tolerance })
     }
 
     /// What is true of some of these networks.

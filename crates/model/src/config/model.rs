@@ -53,6 +53,10 @@ pub struct ModelConfig {
     pub initial: Option<String>,
     /// What computes the cell.
     pub backend: BackendKind,
+    /// Up to which lag gradients are measured for a diagnosis, whatever windows are; no setting of a pipeline.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) measured_lags: Option<usize>,
 }
 
 impl Default for ModelConfig {
@@ -75,6 +79,7 @@ impl Default for ModelConfig {
             seed: 0,
             initial: None,
             backend: BackendKind::Auto,
+            measured_lags: None,
         }
     }
 }

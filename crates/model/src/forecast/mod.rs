@@ -22,7 +22,9 @@ mod run;
 mod settings;
 mod stretch;
 mod vocabulary;
+mod watch;
 mod weight_gauges;
 mod weights;
 
 pub use column::Column;
+pub(crate) use watch::watch;

@@ -74,6 +74,12 @@ impl Memory {
         }
     }
 
+    /// Bytes that are kept of each key.
+    pub(super) fn bytes_per_key(&self) -> usize {
+        let singles = [&self.states, &self.inputs, &self.labels, &self.starts].map(Slab::width);
+        size_of::<f32>() * singles.iter().sum::<usize>() + size_of::<f64>() * self.scales.width()
+    }
+
     pub(super) fn forget(&mut self, slot: usize) {
         self.states.clear(slot);
         self.inputs.clear(slot);

@@ -11,6 +11,7 @@
 mod decay;
 mod history;
 mod inputs;
+mod inspect;
 mod learner;
 mod memory;
 mod pending;
@@ -26,7 +27,7 @@ use crate::error::ModelError;
 use crate::head::{Head, Linear, Standing};
 use crate::optimizer::{Optimizer, OptimizerConfig, Schedule};
 use crate::parameters::{Layout, ParameterSpec};
-use crate::predictor::Predictor;
+use crate::predictor::{Inspect, Predictor};
 use crate::random::Random;
 use crate::wave::{Dims, Wave};
 use history::History;
@@ -348,6 +349,10 @@ impl<F: Send> Predictor<F> for Network<F> {
             counters.push(("forecast_steps_recomputed", history.steps));
         }
         counters
+    }
+
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
     }
 
     fn gauges(&self) -> Vec<(&'static str, f64)> {

@@ -72,6 +72,10 @@ impl Truncation {
         self.window
     }
 
+    pub(super) fn decay(&self) -> &GradientDecay {
+        &self.decay
+    }
+
     /// Whether the next measurement is due. It waits until there is something to measure. They come at uneven distances, 4 to 11 steps
     /// by the golden ratio, so that what is periodic in the data is not always met in the same phase.
     fn is_time(&self) -> bool {
