@@ -89,7 +89,7 @@ impl WindowSetting {
         if !(1..=WINDOW_MAX).contains(&window) {
             return Err(ConfigError::new(key, format!("must be from 1 to {WINDOW_MAX}, not {window}")));
         }
-        if every > window || window % every != 0 {
+        if every > window || !window.is_multiple_of(every) {
             let next = window.next_multiple_of(every);
             let message = format!("must be a multiple of bptt.every, which is {every}; it is {window}");
             return Err(ConfigError::new(key, message)

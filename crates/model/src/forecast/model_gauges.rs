@@ -13,15 +13,17 @@ pub(super) struct ModelGauges {
 
 impl ModelGauges {
     pub(super) fn new<F>(models: &[Box<dyn Predictor<F>>], lineup: &Lineup, shard: &ShardContext) -> Self {
-        let of_model = |(place, model): (usize, &Box<dyn Predictor<F>>)| {
-            let is_its = |source: Source| source == Source::Model(place);
-            let name = lineup.members.iter().find(|member| is_its(member.source)).map_or("", |member| &member.name);
-            let labels =
-                [("operator", shard.component.as_str()), ("partition", shard.partition.as_str()), ("model", name)];
-            let named = |(gauge, _): (&'static str, f64)| shard.metrics.gauge(gauge, &labels);
-            model.gauges().into_iter().map(named).collect()
-        };
-        Self { gauges: models.iter().enumerate().map(of_model).collect() }
+        let mut gauges = Vec::with_capacity(models.len());
+        for (place, model) in models.iter().enumerate() {
+            let member = lineup.members.iter().find(|member| member.source == Source::Model(place));
+            let labels = [
+                ("operator", shard.component.as_str()),
+                ("partition", shard.partition.as_str()),
+                ("model", member.map_or("", |member| &member.name)),
+            ];
+            gauges.push(model.gauges().into_iter().map(|(name, _)| shard.metrics.gauge(name, &labels)).collect());
+        }
+        Self { gauges }
     }
 
     pub(super) fn set<F>(&self, models: &[Box<dyn Predictor<F>>]) {

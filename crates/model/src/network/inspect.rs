@@ -1,6 +1,7 @@
 //! What can be seen of a network from inside.
 
 use super::Network;
+use super::memory::steps_of_window;
 use crate::cell::{CellShape, GateTrace, Windows};
 use crate::error::ModelError;
 use crate::network::GradientDecay;
@@ -26,16 +27,13 @@ impl<F: Send> Inspect for Network<F> {
     fn gates(&mut self, slot: usize, events: u64) -> Result<GateTrace, ModelError> {
         let (every, stored, seen) = (self.learning.every as u64, self.inputs.stored(), self.inputs.seen());
         let complete = events.saturating_sub(self.dims.horizon_max() as u64) / every * every;
-        let (mut remembered, mut states, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        let steps = if complete == 0 {
-            0
-        } else {
-            let reach = self.learning.reach();
-            self.memory.copy_window(slot, 0, complete, reach, &mut remembered, &mut states, &mut labels)
-        };
-        if steps == 0 {
-            return Err(ModelError::NothingToDiagnose { what: "gates".into(), needed: self.learning.every as u64 + 1 });
+        if complete == 0 {
+            return Err(ModelError::NothingToDiagnose { what: "gates".into(), needed: every + 1 });
         }
+        let window = steps_of_window(0, complete, self.learning.reach());
+        let steps = (window.end - window.start) as usize;
+        let (mut remembered, mut states) = (Vec::new(), Vec::new());
+        self.memory.copy_window(slot, window, &mut remembered, &mut states, &mut Vec::new());
         let mut inputs = vec![0.0; steps * seen];
         for (event, inputs) in remembered.chunks_exact(stored).zip(inputs.chunks_exact_mut(seen)) {
             self.inputs.expand(event, self.parts().vectors, inputs);

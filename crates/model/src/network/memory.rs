@@ -1,5 +1,7 @@
 //! What a network remembers of each key: its state, and the inputs and labels of its last steps.
 
+use std::ops::Range;
+
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::Learning;
@@ -9,6 +11,12 @@ use crate::wave::{Dims, MISSING};
 
 /// Scaled labels are held in this range for learning, so that one outlier weighs no more than a large move.
 const LABEL_CLIP: f64 = 20.0;
+
+/// The steps of the window that falls due when the steps of a key before `complete` are complete: up to `longest`, none before
+/// `begin`.
+pub(super) fn steps_of_window(begin: u64, complete: u64, longest: usize) -> Range<u64> {
+    complete - (complete - begin).min(longest as u64)..complete
+}
 
 /// Per key: k2 + h_max inputs and labels, with the longest k2 that there may be; the states before window starts among them, and
 /// the state now.
@@ -157,29 +165,24 @@ impl Memory {
         }
     }
 
-    /// Copies out the window of up to `window` steps that falls due when the steps of a key before `complete` are: its inputs, none
-    /// from before step `begin`, the state before its first step and the labels of its last k1 steps, each appended. Returns how many steps it has.
+    /// Copies out a window of these steps of a key, which are complete: its inputs, the state before its first step and the labels
+    /// of its last k1 steps, each appended. See [`steps_of_window`].
     pub(super) fn copy_window(
         &self,
         slot: usize,
-        begin: u64,
-        complete: u64,
-        window: usize,
+        steps: Range<u64>,
         inputs: &mut Vec<f32>,
         states: &mut Vec<f32>,
         labels: &mut Vec<f32>,
-    ) -> usize {
-        let steps = (complete - begin).min(window as u64);
-        let first = complete - steps;
-        for step in first..complete {
+    ) {
+        for step in steps.clone() {
             inputs.extend_from_slice(self.input(slot, step));
         }
-        states.extend_from_slice(self.start(slot, first));
-        for step in complete - self.every as u64..complete {
+        states.extend_from_slice(self.start(slot, steps.start));
+        for step in steps.end - self.every as u64..steps.end {
             let place = (step % self.ring as u64) as usize;
             labels.extend_from_slice(&self.labels.row(slot)[place * self.outputs..][..self.outputs]);
         }
-        steps as usize
     }
 
     pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

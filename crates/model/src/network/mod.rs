@@ -33,7 +33,7 @@ use crate::wave::{Dims, Wave};
 use history::History;
 use inputs::InputMap;
 use learner::Learner;
-use memory::Memory;
+use memory::{Memory, steps_of_window};
 use pending::Pending;
 use truncation::Truncation;
 
@@ -263,7 +263,7 @@ impl<F: Send> Predictor<F> for Network<F> {
             let complete = self.complete(event);
             if self.falls_due(event) && begin < complete {
                 let (row, window) = (wave.rows[index], self.window());
-                self.pending.push(row, *slot, begin, complete, window, &self.memory);
+                self.pending.push(row, *slot, steps_of_window(begin, complete, window), &self.memory);
                 if let Some(truncation) = &mut self.truncation {
                     truncation.offer(row, *slot, complete, &self.memory);
                 }

@@ -1,5 +1,7 @@
 //! Windows that fell due and wait for the end of their update span.
 
+use std::ops::Range;
+
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::Learning;
@@ -58,12 +60,11 @@ impl Pending {
         self.windows.is_empty()
     }
 
-    /// Takes a copy of the window that fell due for `slot` at `row`; see [`Memory::copy_window`].
-    pub(super) fn push(&mut self, row: i64, slot: usize, begin: u64, complete: u64, window: usize, memory: &Memory) {
+    /// Takes a copy of the window of these steps that fell due for `slot` at `row`; see [`Memory::copy_window`].
+    pub(super) fn push(&mut self, row: i64, slot: usize, steps: Range<u64>, memory: &Memory) {
         let (inputs_at, states_at, labels_at) = (self.inputs.len(), self.states.len(), self.labels.len());
-        let steps =
-            memory.copy_window(slot, begin, complete, window, &mut self.inputs, &mut self.states, &mut self.labels);
-        let owner = Some((slot, memory.generation(slot)));
+        memory.copy_window(slot, steps.clone(), &mut self.inputs, &mut self.states, &mut self.labels);
+        let (owner, steps) = (Some((slot, memory.generation(slot))), (steps.end - steps.start) as usize);
         self.windows.push(Window { row, owner, steps, inputs_at, states_at, labels_at });
     }
 

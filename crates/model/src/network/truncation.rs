@@ -8,7 +8,7 @@
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::decay::GradientDecay;
-use super::memory::Memory;
+use super::memory::{Memory, steps_of_window};
 use super::{Learning, Network, Parts, restored_count};
 use crate::cell::Windows;
 use crate::error::ModelError;
@@ -91,7 +91,8 @@ impl Truncation {
             return;
         }
         let (mut inputs, mut state, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        memory.copy_window(slot, 0, complete, self.probing.lags, &mut inputs, &mut state, &mut labels);
+        let steps = steps_of_window(0, complete, self.probing.lags);
+        memory.copy_window(slot, steps, &mut inputs, &mut state, &mut labels);
         if labels.iter().all(|label| label.is_nan()) {
             return;
         }
