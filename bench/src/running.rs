@@ -46,6 +46,20 @@ impl Run {
         self.samples.iter().filter(|sample| sample.name == counter).map(|sample| sample.value).sum::<f64>() * 1e-9
     }
 
+    /// A mean score of a model.
+    pub(crate) fn score(&self, range: &str, model: &str, stat: &str) -> f64 {
+        let is_it = |sample: &&Sample| {
+            let labels = [("range", range), ("model", model), ("stat", stat)];
+            sample.name == "forecast_score" && labels.iter().all(|(name, value)| sample.label(name) == Some(*value))
+        };
+        self.samples.iter().find(is_it).map_or(f64::NAN, |sample| sample.value)
+    }
+
+    /// A gauge that there is once.
+    pub(crate) fn gauge(&self, name: &str) -> f64 {
+        self.samples.iter().find(|sample| sample.name == name).map_or(f64::NAN, |sample| sample.value)
+    }
+
     /// How long a component was at work.
     pub(crate) fn busy(&self, component: &str) -> Duration {
         let of = |sample: &&Sample| sample.name == "component_busy_ns" && sample.label("component") == Some(component);

@@ -88,7 +88,7 @@ enum Task {
     /// Score forecasts beside their controls
     ///
     /// Sets up, builds the package `sluicegate-bench` and runs its `scores`: `power`, `prices`, `text`, `sound`, `telemetry`,
-    /// `anomalies` or, by default, all of them, with five seeds each. On two cores that other work shared, a seed took from half a minute
+    /// `anomalies`, `copy` or, by default, all of them, with five seeds each. On two cores that other work shared, a seed took from half a minute
     /// (`sound`) to ten (`text`); `--seeds 1` gives a quick look.
     /// `cargo xtask scores -- --help` lists ARGS.
     Scores {

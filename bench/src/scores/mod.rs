@@ -11,9 +11,11 @@
 //! | `seeds` | passes with several seeds, their table, medians and ranges |
 //! | `power`, `prices`, `text`, `sound`, `telemetry` | a data set and its bars |
 //! | `anomalies` | alarms over those series, by the rule of the benchmark |
+//! | `copy` | what is remembered of made-up events, and how far back windows go |
 //! | `horizons`, `order`, `cost` | labels that come late; rows without their order; cells beside each other |
 
 mod anomalies;
+mod copy;
 mod cost;
 mod data_set;
 mod figures;
@@ -64,6 +66,8 @@ enum Which {
     Telemetry,
     /// Alarms in those forty series, by the rule of the benchmark, beside published detectors
     Anomalies,
+    /// Made-up symbols that come again after fifty events: what networks remember
+    Copy,
     /// All of them
     All,
 }
@@ -90,6 +94,9 @@ pub(crate) fn run(args: &Args) -> Done<Vec<Bar>> {
     }
     if asked(Which::Anomalies) {
         bars.extend(anomalies::run(seeds)?);
+    }
+    if asked(Which::Copy) {
+        bars.extend(copy::run(seeds)?);
     }
     Ok(bars)
 }

@@ -1,5 +1,7 @@
 //! What may stand on the command line.
 
+#[cfg(feature = "model")]
+use std::num::NonZeroU64;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +38,86 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     Produce(ProduceArgs),
+    #[cfg(feature = "model")]
+    #[command(subcommand)]
+    Diagnose(DiagnoseCommand),
+}
+
+/// Shows what the network of a pipeline remembers, why another forgets, how far back it pays to look, and what it costs
+///
+/// Reads the pipeline's events, trains on them with the pipeline's own settings, prints a table and with --out writes a picture
+/// (SVG) and all figures (Parquet). Nothing else is written, and no checkpoint is looked at.
+#[cfg(feature = "model")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum DiagnoseCommand {
+    /// Gradients by lag of rnn, gru and lstm: how much a loss has to do with what was remembered k events earlier
+    Gradients(DiagnoseArgs),
+    /// What the gates of the pipeline's own network do over time, with the cell state
+    Gates(DiagnoseArgs),
+    /// Whether order matters: the same rows as they are and in another order, scored by the same network
+    Order(DiagnoseArgs),
+    /// Parameters, multiplications, memory and time of rnn, gru and lstm
+    Cost(DiagnoseArgs),
+    /// What windows of so many events leave out, and which are long enough
+    Truncation(DiagnoseArgs),
+}
+
+#[cfg(feature = "model")]
+impl DiagnoseCommand {
+    pub(crate) fn args(&self) -> &DiagnoseArgs {
+        match self {
+            Self::Gradients(args)
+            | Self::Gates(args)
+            | Self::Order(args)
+            | Self::Cost(args)
+            | Self::Truncation(args) => args,
+        }
+    }
+}
+
+/// What is diagnosed, and where to.
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+pub(crate) struct DiagnoseArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// So many events at most
+    #[arg(long, value_name = "N", default_value = "200000")]
+    pub(crate) events: NonZeroUsize,
+    /// The forecast operator, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+    /// The partition [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) partition: Option<String>,
+    /// Lags, or steps of gates, that are looked at
+    #[arg(long, value_name = "K", default_value = "64", value_parser = lags)]
+    lags: usize,
+    /// Seeds of networks and orders
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) seeds: NonZeroU64,
+    /// Writes a picture and all figures into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[cfg(feature = "model")]
+impl DiagnoseArgs {
+    pub(crate) fn lags(&self) -> usize {
+        self.lags
+    }
+}
+
+/// Farther back than this no gradient is followed.
+#[cfg(feature = "model")]
+const LAGS_MAX: usize = 10_000;
+
+#[cfg(feature = "model")]
+fn lags(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(lags) if (1..=LAGS_MAX).contains(&lags) => Ok(lags),
+        _ => Err(format!("expected a whole number from 1 to {LAGS_MAX}")),
+    }
 }
 
 /// Runs a pipeline and prints its scores

@@ -28,6 +28,8 @@ mod check;
 mod checkpoint;
 mod components;
 mod console;
+#[cfg(feature = "model")]
+mod diagnose;
 mod failure;
 mod interrupt;
 mod layout;
@@ -104,6 +106,8 @@ fn dispatch(
         Command::Check(args) => check::check(&args, &registry, console),
         Command::Components(args) => components::components(&args, &registry, console),
         Command::Checkpoint(command) => checkpoint::checkpoint(&command, &registry, console),
+        #[cfg(feature = "model")]
+        Command::Diagnose(command) => diagnose::diagnose(&command, &registry, console),
         Command::Produce(args) => produce::produce(&args, registry, console),
     }
 }

@@ -240,7 +240,13 @@ fn learned(operator: &str, samples: &[Sample]) -> Option<String> {
     let instances = counted(updates.len() as u64, "instance");
     // Those of earlier runs too, unless they were forgotten.
     let keys = counted(sum(&keys), "key");
-    Some(format!("{operator}: {instances}, {}, {keys} known\n", counted(sum(&updates), "update")))
+    let windows = of("forecast_window");
+    let windows = match windows.iter().copied().fold((f64::INFINITY, 0.0), |(a, b), k2| (k2.min(a), k2.max(b))) {
+        _ if windows.is_empty() => String::new(),
+        (least, most) if least == most => format!(", windows of {most} events by now"),
+        (least, most) => format!(", windows of {least} to {most} events by now"),
+    };
+    Some(format!("{operator}: {instances}, {}, {keys} known{windows}\n", counted(sum(&updates), "update")))
 }
 
 /// Values that could not be used, if there were any.

@@ -43,6 +43,24 @@ pub enum ModelError {
         /// Layers.
         layers: usize,
     },
+    /// A backend that does not tell what its gates did.
+    #[error(
+        "what gates did is not told by this backend ({arithmetic}); set `model.backend` to \"native\" and take a recurrent cell"
+    )]
+    NoGates {
+        /// The backend.
+        arithmetic: String,
+    },
+    /// Too few events for a diagnosis.
+    #[error(
+        "there are too few events to tell {what}: a key needs at least {needed}, with labels among them; give more events"
+    )]
+    NothingToDiagnose {
+        /// What was asked for.
+        what: String,
+        /// Events that a key needs.
+        needed: u64,
+    },
     /// A cell was used out of order.
     #[error("a cell was used before its parameters were loaded or its windows unrolled")]
     CellNotLoaded,

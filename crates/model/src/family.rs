@@ -154,6 +154,8 @@ fn network<F: Send>(
         optimizer: model.optimizer.clone(),
         experts: model.experts,
         enabled: model.learn,
+        memory_events: model.memory_events,
+        probing: model.probing(kind),
     };
     let mut network = Network::new(dims.clone(), shape, cell, head, learning, model.seed)?;
     if let Some(initial) = &model.initial {

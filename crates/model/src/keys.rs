@@ -70,6 +70,12 @@ impl Keys {
         self.entries[slot].name.as_deref()
     }
 
+    /// The slot of the key with most events, and how many those are; the first of several.
+    pub(crate) fn busiest(&self) -> Option<(usize, u64)> {
+        let all = self.entries.iter().enumerate().rev().map(|(slot, entry)| (slot, entry.events));
+        all.filter(|(_, events)| *events > 0).max_by_key(|(_, events)| *events)
+    }
+
     /// The slot of a key that is known.
     pub(crate) fn find(&self, key: Option<&str>) -> Option<usize> {
         let slot = match key {

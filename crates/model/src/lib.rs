@@ -54,6 +54,7 @@ mod arithmetic;
 pub mod cell;
 mod config;
 pub mod control;
+pub mod diagnose;
 mod duration;
 mod error;
 pub mod experts;
@@ -71,14 +72,14 @@ mod slab;
 mod wave;
 
 pub use config::{
-    BackendKind, BadValuesConfig, BpttConfig, ClassesConfig, DriftConfig, ForecastConfig, LayoutKind, MixtureConfig,
-    MixtureSetting, ModelConfig, OnBadValue, ScoresConfig,
+    AdaptiveWindow, BackendKind, BadValuesConfig, BpttConfig, ClassesConfig, DriftConfig, ForecastConfig, LayoutKind,
+    MixtureConfig, MixtureSetting, ModelConfig, OnBadValue, ScoresConfig, WindowSetting,
 };
 pub use error::ModelError;
 pub use family::ModelKind;
 pub use forecast::Column;
 pub use parameters::{Layout, ParameterSpec};
-pub use predictor::Predictor;
+pub use predictor::{Inspect, Predictor};
 pub use random::Random;
 pub use sluicegate_score as score;
 pub use wave::{Code, Dims, MISSING, Wave};

@@ -3,7 +3,9 @@
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_score::Distribution;
 
+use crate::cell::{CellShape, GateTrace};
 use crate::error::ModelError;
+use crate::network::GradientDecay;
 use crate::wave::Wave;
 
 /// A whole model of all keys of one shard. Every kind can be a pipeline's model, and any can run beside another as a control.
@@ -60,6 +62,16 @@ pub trait Predictor<F = Option<Distribution>>: Send {
         Vec::new()
     }
 
+    /// How things stand that go up and down: what each is called, and its value.
+    fn gauges(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// What can be seen of a network from inside; `None` unless it is one.
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        None
+    }
+
     /// Writes the state; that of keys in the order of the given slots.
     ///
     /// # Errors
@@ -71,4 +83,25 @@ pub trait Predictor<F = Option<Distribution>>: Send {
     /// # Errors
     /// When it was written with other settings.
     fn restore(&mut self, keys: usize, from: &SnapshotReader<'_>) -> Result<(), ModelError>;
+}
+
+/// What can be seen of a network from inside.
+pub trait Inspect {
+    /// The shape of its cell.
+    fn shape(&self) -> CellShape;
+
+    /// Numbers of parameters.
+    fn parameter_count(&self) -> usize;
+
+    /// Bytes that it remembers of each key: the state, and the inputs, labels and earlier states that windows are made of.
+    fn bytes_per_key(&self) -> usize;
+
+    /// What was measured of its gradients; `None` where nothing is measured.
+    fn decay(&self) -> Option<&GradientDecay>;
+
+    /// What the gates did in the last steps of a key that are complete, as many as windows may have.
+    ///
+    /// # Errors
+    /// When the backend fails or does not tell.
+    fn gates(&mut self, slot: usize, events: u64) -> Result<GateTrace, ModelError>;
 }

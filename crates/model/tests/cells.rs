@@ -175,9 +175,10 @@ fn backends_agree() {
                 let mut states = case.windows.states.clone();
                 case.cell.step(&seen[..COUNT * inputs], &mut states).unwrap();
                 case.pulled(&parameters, &seen);
+                let d_states = case.cell.d_states(&case.d_hidden).unwrap();
                 let (mut gradient, mut d_inputs) = (vec![0.0; parameters.len()], Vec::new());
                 case.cell.backward(&case.d_hidden, &mut gradient, Some(&mut d_inputs)).unwrap();
-                (states, gradient, d_inputs)
+                (states, gradient, d_inputs, d_states)
             });
             let far = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0f32, |far, (a, b)| far.max((a - b).abs()));
             let largest = torch.1.iter().fold(0.0f32, |largest, g| largest.max(g.abs()));
@@ -185,8 +186,95 @@ fn backends_agree() {
             let gradient = far(&torch.1, &native.1) / largest;
             assert!(gradient < 1e-5, "{shape:?}: gradient {gradient} of the largest");
             assert!(far(&torch.2, &native.2) < 1e-5, "{shape:?}: inputs {}", far(&torch.2, &native.2));
+            assert!(far(&torch.3, &native.3) < 1e-5, "{shape:?}: earlier states {}", far(&torch.3, &native.3));
         }
     }
+}
+
+#[test]
+fn the_gradient_of_states_is_that_of_all_that_comes_after_them() {
+    for (shape, backend) in cells() {
+        let mut case = Case::of(shape, backend);
+        let (parameters, state_len) = (case.parameters.clone(), shape.state_len());
+        let inputs = case.windows.inputs.clone();
+        case.pulled(&parameters, &inputs);
+        let found = case.cell.d_states(&case.d_hidden).unwrap();
+        assert_eq!(found.len(), STEPS * COUNT * state_len);
+        let mut state = case.windows.states.clone();
+        let mut expected = Vec::new();
+        for step in 0..STEPS {
+            let (here, after) = (step * COUNT * INPUTS, (step + 1) * COUNT * INPUTS);
+            case.cell.step(&inputs[here..after], &mut state).unwrap();
+            // From the state after this step: what is read from it, and what is unrolled from there on.
+            let from_here = |values: &[f32]| {
+                let mut state = values.to_vec();
+                let mut sum = 0.0;
+                for step in step..STEPS {
+                    if step >= STEPS - OUTPUTS {
+                        let d = case.d_hidden[(step + OUTPUTS - STEPS) * COUNT * shape.hidden..].chunks(shape.hidden);
+                        for (state, d) in state.chunks_exact(state_len).zip(d) {
+                            let read = state[shape.output()].iter().zip(d);
+                            sum += read.map(|(h, d)| f64::from(*h) * f64::from(*d)).sum::<f64>();
+                        }
+                    }
+                    if step + 1 < STEPS {
+                        let inputs = &inputs[(step + 1) * COUNT * INPUTS..(step + 2) * COUNT * INPUTS];
+                        case.cell.step(inputs, &mut state).unwrap();
+                    }
+                }
+                sum
+            };
+            expected.extend(slopes(&state, from_here));
+        }
+        assert_close(&found, &expected, &format!("{shape:?} on {backend:?}, state"));
+    }
+}
+
+#[test]
+fn gates_are_told_with_the_states_that_they_make() {
+    let [lstm, gru] = [CellKind::Lstm, CellKind::Gru].map(|kind| {
+        let shape = CellShape { layers: 2, ..CellShape::new(kind, INPUTS, 4) };
+        let mut case = Case::of(shape, BackendKind::Native);
+        let windows = Windows {
+            count: 1,
+            outputs: STEPS,
+            inputs: case.windows.inputs[..STEPS * INPUTS].to_vec(),
+            states: case.windows.states[..shape.state_len()].to_vec(),
+            ..case.windows
+        };
+        case.cell.load(&case.parameters).unwrap();
+        let hidden = case.cell.unroll(&windows).unwrap();
+        let top = windows.states[shape.output()].to_vec();
+        (hidden, case.cell.gates().unwrap(), top)
+    });
+    let (hidden, trace, _) = lstm;
+    assert_eq!((trace.names, trace.gates.len(), trace.cells.len()), (&["i", "f", "g", "o"][..], 2, 2));
+    for (step, h) in hidden.chunks_exact(4).enumerate() {
+        for (unit, h) in h.iter().enumerate() {
+            let (o, c) = (trace.gates[1][step * 16 + 12 + unit], trace.cells[1][step * 4 + unit]);
+            assert!((o * c.tanh() - h).abs() < 1e-6, "h is o tanh c");
+        }
+    }
+    let (hidden, trace, mut before) = gru;
+    assert_eq!((trace.names, trace.cells.concat()), (&["r", "z", "n"][..], Vec::new()));
+    for (step, h) in hidden.chunks_exact(4).enumerate() {
+        for (unit, h) in h.iter().enumerate() {
+            let (z, n) = (trace.gates[1][step * 12 + 4 + unit], trace.gates[1][step * 12 + 8 + unit]);
+            assert!(((1.0 - z) * n + z * before[unit] - h).abs() < 1e-6, "h is (1 - z) n + z h");
+        }
+        before = h.to_vec();
+    }
+}
+
+#[test]
+fn a_backend_that_does_not_tell_its_gates_says_so() {
+    let mut case = Case::of(CellShape::new(CellKind::Lstm, INPUTS, 4), BackendKind::Libtorch);
+    let parameters = case.parameters.clone();
+    let inputs = case.windows.inputs.clone();
+    case.pulled(&parameters, &inputs);
+    let message = case.cell.gates().unwrap_err().to_string();
+    assert!(message.starts_with("what gates did is not told by this backend (libtorch"), "{message}");
+    assert!(message.contains("set `model.backend` to \"native\""), "{message}");
 }
 
 /// `amplitude · sin(0.37 i + offset)`.

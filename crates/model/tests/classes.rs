@@ -117,7 +117,7 @@ fn all_configs() -> Vec<ForecastConfig> {
     first.columns = Some(Column::OF_CLASSES.to_vec());
     second.horizons = vec![1, 3];
     second.layout = LayoutKind::Wide;
-    second.model.bptt = BpttConfig { every: 2, window: Some(4) };
+    second.model.bptt = BpttConfig { every: 2, window: Some(4.into()) };
     second.model.update_every = Some(7);
     all
 }

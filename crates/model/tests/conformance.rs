@@ -110,11 +110,12 @@ fn a_network_keeps_the_laws_of_predictors_with_every_head() {
 
 #[test]
 fn a_network_over_experts_keeps_the_laws_of_predictors() {
-    let mut config = settings(ModelKind::Lstm, &["yes", "light"]).swap_remove(0);
-    config.model.head = HeadKind::Categorical;
-    config.model.experts = Some(ExpertsConfig::default());
-    config.horizons = vec![1];
-    assert!(conforms_of_classes(&config));
+    for mut config in settings(ModelKind::Lstm, &["yes", "light"]) {
+        config.model.head = HeadKind::Categorical;
+        config.model.experts = Some(ExpertsConfig::default());
+        config.horizons = vec![1];
+        assert!(conforms_of_classes(&config));
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn cutting_the_log_anywhere_changes_nothing_with_300_keys_and_32_units() {
     let spec = LogSpec { rows: 3000, keys: 300, ..LogSpec::default() };
     let mut config = config(&spec);
     config.model.hidden = 32;
-    config.model.bptt = BpttConfig { every: 2, window: Some(4) };
+    config.model.bptt = BpttConfig { every: 2, window: Some(4.into()) };
     config.model.update_every = Some(250);
     for backend in [BackendKind::Native, BackendKind::Libtorch] {
         config.model.backend = backend;
@@ -206,7 +206,7 @@ fn a_snapshot_of_other_settings_is_refused_by_the_name_of_the_setting() {
         ("ar.lags", |c| c.ar.lags = vec![3, 2, 1]),
         ("model.head", |c| c.model.head = HeadKind::Gaussian),
         ("model.hidden", |c| c.model.hidden = 5),
-        ("model.bptt.window", |c| c.model.bptt.window = Some(4)),
+        ("model.bptt.window", |c| c.model.bptt.window = Some(4.into())),
     ];
     for (setting, change) in cases {
         let mut other = config(&spec);

@@ -151,7 +151,7 @@ fn an_lstm_with_windows_of_four_learns_in_the_order_of_the_trace() {
         &Settings {
             kind: ModelKind::Lstm,
             horizons: vec![1],
-            bptt: BpttConfig { every: 2, window: Some(4) },
+            bptt: BpttConfig { every: 2, window: Some(4.into()) },
             update_every: 3,
             mean_tolerance: 1e-4,
         },
@@ -165,7 +165,7 @@ fn a_gru_with_two_horizons_learns_in_the_order_of_the_trace() {
         &Settings {
             kind: ModelKind::Gru,
             horizons: vec![1, 3],
-            bptt: BpttConfig { every: 1, window: Some(3) },
+            bptt: BpttConfig { every: 1, window: Some(3.into()) },
             update_every: 5,
             mean_tolerance: 2e-3,
         },

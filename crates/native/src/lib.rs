@@ -33,7 +33,7 @@ mod tape;
 pub use instructions::InstructionSet;
 pub use pool::LogPool;
 pub use shape::{Kind, Shape};
-pub use stack::{Stack, Windows};
+pub use stack::{Gates, Stack, Windows};
 
 /// Moves whenever the last bits of a result do: results are equal bit by bit where this number is.
 pub const ARITHMETIC: u32 = 1;

@@ -34,6 +34,15 @@ impl Kind {
         }
     }
 
+    /// What is shown of its gates, in the order of the rows of its matrices; none of a plain cell.
+    pub fn gate_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Rnn => &[],
+            Self::Lstm => &["i", "f", "g", "o"],
+            Self::Gru | Self::GruResetBefore => &["r", "z", "n"],
+        }
+    }
+
     pub(crate) fn has_biases(self) -> bool {
         self != Self::GruResetBefore
     }

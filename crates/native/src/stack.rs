@@ -6,7 +6,7 @@ use crate::instructions::InstructionSet;
 use crate::layer::Layer;
 use crate::rule::Move;
 use crate::shape::Shape;
-use crate::tape::Tape;
+use crate::tape::{DStates, Tape, Wanted};
 
 /// Windows of equal length.
 #[derive(Debug, Clone, Copy)]
@@ -138,8 +138,68 @@ impl Stack {
     pub fn backward(&mut self, d_hidden: &[f32], gradient: &mut [f32], d_inputs: Option<&mut Vec<f32>>) {
         assert_eq!(d_hidden.len(), self.outputs * self.count * self.shape.hidden, "gradient of what was unrolled");
         assert_eq!(gradient.len(), self.shape.parameters(), "gradient of {:?}", self.shape);
-        self.instructions.run(Backward { stack: self, d_hidden, gradient, d_inputs });
+        self.instructions.run(Backward { stack: self, d_hidden, gradient: Some(gradient), d_inputs, d_states: None });
     }
+
+    /// The gradient with respect to the state after each event of the windows of the last [`Stack::unroll`],
+    /// `[steps, count, state]`, that is, to the state from which its events' outputs are read and the next event goes on. It says
+    /// how much a loss at the end has to do with what was remembered then.
+    ///
+    /// # Panics
+    /// When `d_hidden` is of another length.
+    pub fn d_states(&mut self, d_hidden: &[f32]) -> Vec<f32> {
+        assert_eq!(d_hidden.len(), self.outputs * self.count * self.shape.hidden, "gradient of what was unrolled");
+        let (state, count) = (self.shape.state(), self.count);
+        let steps = self.steps();
+        let mut by_window = vec![0.0; steps * count * state];
+        let d_states = Some(by_window.as_mut_slice());
+        self.instructions.run(Backward { stack: self, d_hidden, gradient: None, d_inputs: None, d_states });
+        by_time(&by_window, steps, count, state)
+    }
+
+    /// What the gates of a layer did in the windows of the last [`Stack::unroll`].
+    ///
+    /// # Panics
+    /// When there is no such layer.
+    pub fn gates(&self, layer: usize) -> Gates {
+        let Shape { kind, hidden, .. } = self.shape;
+        let (steps, count) = (self.steps(), self.count);
+        let names = kind.gate_names();
+        let (gates, cells) = self.tapes[layer].gates(kind, hidden);
+        let cells_width = if kind.has_cell_state() { hidden } else { 0 };
+        Gates {
+            names,
+            gates: by_time(&gates, steps, count, names.len() * hidden),
+            cells: by_time(&cells, steps, count, cells_width),
+        }
+    }
+
+    /// Events of each window of the last [`Stack::unroll`].
+    fn steps(&self) -> usize {
+        self.tapes.first().map_or(0, |tape| tape.steps)
+    }
+}
+
+/// What the gates of a layer did in windows, by time: inner arrays are those of one event of one window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gates {
+    /// The names of the gates, see [`Kind::gate_names`](crate::Kind::gate_names).
+    pub names: &'static [&'static str],
+    /// What each let through, and the candidates g and n: `[steps, count, names, hidden]`.
+    pub gates: Vec<f32>,
+    /// The cell state after each event, `[steps, count, hidden]`; empty but for the LSTM.
+    pub cells: Vec<f32>,
+}
+
+/// Rows of `width` numbers, one window after the other, put in the order of time.
+fn by_time(values: &[f32], steps: usize, count: usize, width: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(values.len());
+    for step in 0..steps {
+        for window in 0..count {
+            out.extend_from_slice(&values[(window * steps + step) * width..][..width]);
+        }
+    }
+    out
 }
 
 struct Step<'a> {
@@ -214,8 +274,10 @@ impl WithSimd for Unroll<'_> {
 struct Backward<'a> {
     stack: &'a mut Stack,
     d_hidden: &'a [f32],
-    gradient: &'a mut [f32],
+    gradient: Option<&'a mut [f32]>,
     d_inputs: Option<&'a mut Vec<f32>>,
+    /// One window after the other.
+    d_states: Option<&'a mut [f32]>,
 }
 
 impl WithSimd for Backward<'_> {
@@ -223,7 +285,7 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { stack, d_hidden, gradient, d_inputs } = self;
+        let Self { stack, d_hidden, mut gradient, d_inputs, mut d_states } = self;
         let Stack { shape, layers, tapes, count, outputs, scratch, .. } = stack;
         let (hidden, count, outputs) = (shape.hidden, *count, *outputs);
         let steps = tapes.first().map_or(0, |tape| tape.steps);
@@ -234,23 +296,30 @@ impl WithSimd for Backward<'_> {
             let event = place % count * steps + steps - outputs + place / count;
             d_out[event * hidden..][..hidden].copy_from_slice(d);
         }
-        let mut end = gradient.len();
+        let cells = shape.layers * hidden;
+        let mut end = shape.parameters();
         for place in (0..shape.layers).rev() {
             let begin = end - shape.parameters_of(place);
-            let wanted = place > 0 || d_inputs.is_some();
-            tapes[place].pull(&layers[place], d_out, &mut gradient[begin..end], wanted.then_some(&mut *d_x));
+            let wants_inputs = place > 0 || d_inputs.is_some();
+            let wanted = Wanted {
+                gradient: gradient.as_mut().map(|gradient| &mut gradient[begin..end]),
+                d_x: wants_inputs.then_some(&mut *d_x),
+                states: d_states.as_mut().map(|values| DStates {
+                    values,
+                    width: shape.state(),
+                    h: place * hidden,
+                    c: if shape.kind.has_cell_state() { cells + place * hidden } else { 0 },
+                    is_read: place + 1 == shape.layers,
+                }),
+            };
+            tapes[place].pull(&layers[place], d_out, wanted);
             std::mem::swap(d_out, d_x);
             end = begin;
         }
         if let Some(d_inputs) = d_inputs {
             // One window after the other, and now by time.
             let width = shape.inputs;
-            d_inputs.clear();
-            d_inputs.resize(steps * count * width, 0.0);
-            for (place, d) in d_inputs.chunks_exact_mut(width).enumerate() {
-                let event = place % count * steps + place / count;
-                d.copy_from_slice(&d_out[event * width..][..width]);
-            }
+            *d_inputs = by_time(d_out, steps, count, width);
         }
     }
 }

@@ -28,6 +28,38 @@ pub(crate) struct Tape {
     d_c: Vec<f32>,
 }
 
+/// What is wanted of a gradient on its way back through a layer.
+pub(crate) struct Wanted<'a> {
+    /// With respect to the parameters; is added to.
+    pub(crate) gradient: Option<&'a mut [f32]>,
+    /// With respect to the inputs; is overwritten.
+    pub(crate) d_x: Option<&'a mut Vec<f32>>,
+    pub(crate) states: Option<DStates<'a>>,
+}
+
+/// Gradients with respect to the states of one layer after each event.
+pub(crate) struct DStates<'a> {
+    /// Of all layers, one window after the other: `[events, state]`; is overwritten.
+    pub(crate) values: &'a mut [f32],
+    /// Numbers of a state.
+    pub(crate) width: usize,
+    /// Where in a state h and c of this layer are.
+    pub(crate) h: usize,
+    pub(crate) c: usize,
+    /// Whether what comes out is read from the state, as it is of the topmost layer. What a layer hands to the one above at the
+    /// same event went before the state stood.
+    pub(crate) is_read: bool,
+}
+
+impl DStates<'_> {
+    #[inline(always)]
+    fn keep(&mut self, event: usize, d_h: &[f32], d_c: &[f32]) {
+        let state = &mut self.values[event * self.width..][..self.width];
+        state[self.h..][..d_h.len()].copy_from_slice(d_h);
+        state[self.c..][..d_c.len()].copy_from_slice(d_c);
+    }
+}
+
 impl Tape {
     /// Runs the windows whose inputs are in `x`, from the given states.
     #[inline(always)]
@@ -68,10 +100,10 @@ impl Tape {
         }
     }
 
-    /// Sends the gradient with respect to what came out back, adds that with respect to the parameters to `gradient`, and
-    /// overwrites `d_x`, where it is given, with that with respect to the inputs.
+    /// Sends the gradient with respect to what came out back, and gives what is wanted of it.
     #[inline(always)]
-    pub(crate) fn pull(&mut self, layer: &Layer, d_out: &[f32], gradient: &mut [f32], d_x: Option<&mut Vec<f32>>) {
+    pub(crate) fn pull(&mut self, layer: &Layer, d_out: &[f32], wanted: Wanted<'_>) {
+        let Wanted { gradient, d_x, mut states } = wanted;
         let (hidden, rows) = (layer.hidden, layer.rows());
         let events = self.out.len() / hidden;
         let saved_len = layer.kind.saved() * hidden;
@@ -82,8 +114,14 @@ impl Tape {
             self.d_h.fill(0.0);
             self.d_c.fill(0.0);
             for event in (last - self.steps..last).rev() {
+                if let Some(states) = states.as_mut().filter(|states| !states.is_read) {
+                    states.keep(event, &self.d_h, &self.d_c);
+                }
                 for (d_h, d) in self.d_h.iter_mut().zip(&d_out[event * hidden..][..hidden]) {
                     *d_h += d;
+                }
+                if let Some(states) = states.as_mut().filter(|states| states.is_read) {
+                    states.keep(event, &self.d_h, &self.d_c);
                 }
                 layer.retreat(Back {
                     saved: &self.saved[event * saved_len..][..saved_len],
@@ -103,7 +141,27 @@ impl Tape {
                 layer.pull_inputs(d, d_x);
             }
         }
-        self.add_gradient(layer.kind, hidden, width, events, gradient);
+        if let Some(gradient) = gradient {
+            self.add_gradient(layer.kind, hidden, width, events, gradient);
+        }
+    }
+
+    /// What the gates of a layer of this kind did at each event, see [`Gates`](crate::Gates): `[events, gates, hidden]`, and what
+    /// the cell state was after it, `[events, hidden]`, empty where there is none.
+    pub(crate) fn gates(&self, kind: Kind, hidden: usize) -> (Vec<f32>, Vec<f32>) {
+        let (shown, saved) = (kind.gate_names().len() * hidden, kind.saved() * hidden);
+        let mut gates = Vec::with_capacity(self.saved.len() / saved * shown);
+        let mut cells = Vec::new();
+        for (event, saved) in self.saved.chunks_exact(saved).enumerate() {
+            gates.extend_from_slice(&saved[..shown]);
+            if kind.has_cell_state() {
+                let part = |place: usize| &saved[place * hidden..][..hidden];
+                let c = &self.c[event * hidden..][..hidden];
+                let moved = part(0).iter().zip(part(1)).zip(part(2)).zip(c);
+                cells.extend(moved.map(|(((i, f), g), c)| f * c + i * g));
+            }
+        }
+        (gates, cells)
     }
 
     /// Adds up, for each row of a matrix, over all events.

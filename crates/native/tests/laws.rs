@@ -37,9 +37,10 @@ fn everything(shape: Shape, instructions: InstructionSet, seed: u64) -> Vec<Vec<
     let windows = Windows { count, steps, outputs, inputs: &inputs, states: &states };
     let out = stack.unroll(windows);
     let (mut gradient, mut d_inputs) = (vec![0.0; shape.parameters()], Vec::new());
+    let d_states = stack.d_states(&numbers(seed + 3, out.len(), 1.0));
     stack.backward(&numbers(seed + 3, out.len(), 1.0), &mut gradient, Some(&mut d_inputs));
     stack.step(&inputs[..count * shape.inputs], &mut states);
-    [&states, &out, &gradient, &d_inputs].map(|values| bits(values)).to_vec()
+    [&states, &out, &gradient, &d_inputs, &d_states].map(|values| bits(values)).to_vec()
 }
 
 proptest! {

@@ -11,6 +11,7 @@ use sluicegate_core::{Registry, RegistryError};
 /// | source | `jsonl` | `source::JsonlConfig` | `source` |
 /// | source | `text` | `source::TextConfig` | `source` |
 /// | source | `wav` | `source::WavConfig` | `source` |
+/// | source | `copy` | `source::CopyConfig` | `source` |
 /// | source | `hybrid` | `source::HybridConfig` | `source` and `kafka` |
 /// | source | `kafka` | `source::KafkaConfig` | `source` and `kafka` |
 /// | operator | `anomaly` | `anomaly::AnomalyConfig` | `anomaly` |
@@ -28,6 +29,7 @@ pub fn default_registry() -> Result<Registry, RegistryError> {
     #[cfg(feature = "source")]
     {
         registry.source::<sluicegate_source::ParquetConfig>("parquet")?;
+        registry.source::<sluicegate_source::CopyConfig>("copy")?;
         registry.source::<sluicegate_source::CsvConfig>("csv")?;
         registry.source::<sluicegate_source::JsonlConfig>("jsonl")?;
         registry.source::<sluicegate_source::TextConfig>("text")?;
@@ -66,6 +68,7 @@ mod tests {
             .map(|component| format!("{} {}", component.kind, component.name))
             .collect();
         let expected = [
+            (cfg!(feature = "source"), "source copy"),
             (cfg!(feature = "source"), "source csv"),
             (cfg!(all(feature = "source", feature = "kafka")), "source hybrid"),
             (cfg!(feature = "source"), "source jsonl"),

@@ -91,6 +91,14 @@ pub(super) const FAMILIES: &[Family] = &[
         "A mean score of a model so far: label stat says which (n is the number of events), label model whose; the \
          controls stand beside the operator's own forecast.",
     ),
+    gauge(
+        "forecast_window",
+        "Events that the gradient flows back through by now, with `model.bptt.window = { adaptive = … }`.",
+    ),
+    gauge(
+        "forecast_window_bias",
+        "The relative bias that such a window is thought to leave; NaN where none is known yet.",
+    ),
     gauge("forecast_weight", "The weight of a member in the mixture, averaged over the keys that are remembered."),
     counter("forecast_drift_alarms", "Times that the forecasts of a key's target were found to have got worse."),
     gauge("forecast_standardised", "1 where scores are in each target's standard deviations, 0 where in its own unit."),

@@ -7,6 +7,7 @@ use sluicegate_core::ConfigError;
 use super::{CellKind, CellShape};
 use crate::config::{BackendKind, ModelConfig};
 use crate::family::ModelKind;
+use crate::network::Probing;
 
 /// More layers than this learn no better from a stream, and each costs as much as the first.
 const LAYERS_MAX: usize = 8;
@@ -95,7 +96,7 @@ impl ModelConfig {
         self.history_max.unwrap_or(HISTORY_DEFAULT)
     }
 
-    /// k2: events of a training window of a network of the given kind; a multiple of k1.
+    /// k2: events of a training window of a network of the given kind, at most; a multiple of k1.
     ///
     /// The windows of a full history hold the whole kept past. Those of an MLP hold all that its trained steps look at, so that
     /// its gradients are exact, those of a part before it included.
@@ -104,8 +105,16 @@ impl ModelConfig {
         match kind {
             NetworkKind::FullHistory => self.history_max(),
             NetworkKind::Mlp => (every + self.lags().saturating_sub(1)).next_multiple_of(every),
-            NetworkKind::Lstm | NetworkKind::Gru | NetworkKind::Rnn => self.bptt.window_or_default(),
+            NetworkKind::Lstm | NetworkKind::Gru | NetworkKind::Rnn => self.bptt.window_or_default().longest(),
         }
+    }
+
+    /// How far back gradients of a network of the given kind are measured, where k2 follows them or somebody wants to know.
+    pub(crate) fn probing(&self, kind: NetworkKind) -> Option<Probing> {
+        let setting = self.bptt.window_or_default();
+        let tolerance = setting.tolerance();
+        let lags = self.measured_lags.or(tolerance.map(|_| setting.longest())).filter(|_| kind.is_truncated())?;
+        Some(Probing { lags: lags.max(setting.longest()), tolerance })
     }
 
     /// What is true of some of these networks.
@@ -129,7 +138,7 @@ impl ModelConfig {
             (recurrent, "model.layers", self.layers.to_string()),
             (mlp, "model.lags", self.lags().to_string()),
             (full_history, "model.history_max", self.history_max().to_string()),
-            (truncated, "model.bptt.window", self.bptt.window_or_default().to_string()),
+            (truncated, "model.bptt.window", self.bptt.window_or_default().in_words()),
         ];
         all.into_iter().filter(|(used, ..)| *used).map(|(_, name, value)| (name, value)).collect()
     }
@@ -166,6 +175,12 @@ impl ModelConfig {
                 "leave it out, or take a recurrent kind",
             ),
             (
+                self.memory_events.is_some() && !recurrent,
+                "memory_events",
+                "is how long the gates of a recurrent cell hold on at the start",
+                "leave it out, or take a recurrent kind",
+            ),
+            (
                 self.lags.is_some() && !mlp,
                 "lags",
                 "is how many events an MLP sees",
@@ -191,6 +206,11 @@ impl ModelConfig {
         in_range("layers", self.layers, LAYERS_MAX)?;
         in_range("lags", self.lags(), LAGS_MAX)?;
         in_range("history_max", self.history_max(), HISTORY_MAX)?;
+        if let Some(events) = self.memory_events
+            && !(2..=HISTORY_MAX).contains(&events)
+        {
+            return Err(ConfigError::new("memory_events", format!("must be from 2 to {HISTORY_MAX}, not {events}")));
+        }
         if truncated || self.bptt.window.is_some() {
             self.bptt.validate_window()?;
         }
@@ -248,11 +268,12 @@ mod tests {
         assert_eq!(of(ModelKind::FullHistory, |model| model.variant = Some(GruVariant::ResetAfter)), "model.variant");
         assert_eq!(of(ModelKind::Lstm, |model| model.lags = Some(8)), "model.lags");
         assert_eq!(of(ModelKind::Gru, |model| model.history_max = Some(8)), "model.history_max");
+        assert_eq!(of(ModelKind::Mlp, |model| model.memory_events = Some(8)), "model.memory_events");
         assert_eq!(of(ModelKind::Rnn, |model| model.cell = Some(RecurrentKind::Rnn)), "model.cell");
         assert_eq!(of(ModelKind::Ar, |model| model.layers = 2), "model.layers");
-        assert_eq!(of(ModelKind::Mlp, |model| model.bptt.window = Some(8)), "model.bptt.window");
-        assert_eq!(of(ModelKind::FullHistory, |model| model.bptt.window = Some(8)), "model.bptt.window");
-        let message = refusal(|model| (model.kind, model.bptt.window) = (ModelKind::FullHistory, Some(8)));
+        assert_eq!(of(ModelKind::Mlp, |model| model.bptt.window = Some(8.into())), "model.bptt.window");
+        assert_eq!(of(ModelKind::FullHistory, |model| model.bptt.window = Some(8.into())), "model.bptt.window");
+        let message = refusal(|model| (model.kind, model.bptt.window) = (ModelKind::FullHistory, Some(8.into())));
         let (_, message) = message.unwrap();
         assert!(message.contains("neither `full-history` nor a control"), "{message}");
     }
@@ -267,6 +288,7 @@ mod tests {
     fn settings_out_of_their_range_are_refused_by_name() {
         assert_eq!(refused(|model| model.layers = 0), "model.layers");
         assert_eq!(refused(|model| model.layers = 9), "model.layers");
+        assert_eq!(refused(|model| model.memory_events = Some(1)), "model.memory_events");
         assert_eq!(refused(|model| (model.kind, model.lags) = (ModelKind::Mlp, Some(0))), "model.lags");
         let history = |every: usize, most: usize| {
             refused(move |model| {

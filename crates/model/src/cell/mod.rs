@@ -4,6 +4,7 @@
 //! A backend is an implementation of the trait: [`libtorch`] has every cell and is the reference, [`native`] has the recurrent ones
 //! and is faster one row at a time.
 
+mod chrono;
 mod config;
 pub mod libtorch;
 pub mod native;
@@ -45,6 +46,19 @@ pub struct Windows {
     pub states: Vec<f32>,
     /// Steps at the end whose hidden state is wanted.
     pub outputs: usize,
+}
+
+/// What the gates of a cell did in a window, step by step, the topmost layer last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateTrace {
+    /// The gates: i, f, g, o of an LSTM; r, z, n of a GRU; none of a plain cell.
+    pub names: &'static [&'static str],
+    /// Hidden units of each layer.
+    pub hidden: usize,
+    /// For each layer what each gate let through, and the candidates g and n: `[steps, names, hidden]`.
+    pub gates: Vec<Vec<f32>>,
+    /// For each layer the cell state after each step, `[steps, hidden]`; empty but for the LSTM.
+    pub cells: Vec<Vec<f32>>,
 }
 
 /// The arithmetic of one kind of cell on one backend.
@@ -91,4 +105,21 @@ pub trait Cell: Send {
         gradient: &mut [f32],
         d_inputs: Option<&mut Vec<f32>>,
     ) -> Result<(), ModelError>;
+
+    /// The gradient with respect to the state after each step of the windows of the last [`Cell::unroll`],
+    /// `[steps, count, state_len]`, where `d_hidden` is that with respect to what was returned: how much a loss has to do with what
+    /// was remembered k steps before it, k = 0, 1, …. The state is taken as what the step's output is read from and the next step
+    /// begins with.
+    ///
+    /// # Errors
+    /// When the backend fails, or there was no [`Cell::unroll`] before.
+    fn d_states(&mut self, d_hidden: &[f32]) -> Result<Vec<f32>, ModelError>;
+
+    /// What the gates did in the one window of the last [`Cell::unroll`].
+    ///
+    /// # Errors
+    /// [`ModelError::NoGates`] on a backend that does not tell.
+    fn gates(&self) -> Result<GateTrace, ModelError> {
+        Err(ModelError::NoGates { arithmetic: self.arithmetic() })
+    }
 }

@@ -2,7 +2,7 @@
 
 use sluicegate_native::{Kind, Shape, Stack};
 
-use super::{Cell, CellKind, CellShape, Windows};
+use super::{Cell, CellKind, CellShape, GateTrace, Windows};
 use crate::error::ModelError;
 
 /// A recurrent cell in plain Rust.
@@ -88,5 +88,21 @@ impl Cell for NativeCell {
         }
         self.stack.backward(d_hidden, gradient, d_inputs);
         Ok(())
+    }
+
+    fn d_states(&mut self, d_hidden: &[f32]) -> Result<Vec<f32>, ModelError> {
+        if !self.is_unrolled {
+            return Err(ModelError::CellNotLoaded);
+        }
+        Ok(self.stack.d_states(d_hidden))
+    }
+
+    fn gates(&self) -> Result<GateTrace, ModelError> {
+        if !self.is_unrolled {
+            return Err(ModelError::CellNotLoaded);
+        }
+        let Shape { kind, hidden, layers, .. } = self.stack.shape();
+        let (gates, cells) = (0..layers).map(|layer| self.stack.gates(layer)).map(|of| (of.gates, of.cells)).unzip();
+        Ok(GateTrace { names: kind.gate_names(), hidden, gates, cells })
     }
 }

@@ -5,6 +5,7 @@ mod classes;
 mod drift;
 mod mixture;
 mod model;
+mod window;
 mod without_effect;
 
 pub use bad_values::{BadValuesConfig, OnBadValue};
@@ -12,6 +13,7 @@ pub use classes::ClassesConfig;
 pub use drift::DriftConfig;
 pub use mixture::{MixtureConfig, MixtureSetting};
 pub use model::{BackendKind, BpttConfig, ModelConfig};
+pub use window::{AdaptiveWindow, WindowSetting};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,7 +37,7 @@ const HIDDEN_MAX: usize = 4096;
 /// model.
 ///
 /// Memory is a function of the settings and the number of keys, never of the length of the stream. With T targets, K outputs
-/// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2, and a state of S numbers (2 · hidden · layers for an
+/// (a target at a horizon), M members, farthest horizon h, D inputs, k1 and k2 (the longest there may be), and a state of S numbers (2 · hidden · layers for an
 /// LSTM), a key takes about 4(k2 + h)(D + K) + 4S((k2 + h)/k1 + 3) bytes for each network, 40hKM for outstanding forecasts,
 /// 8T for each event up to the farthest horizon or feature lag, and 8Kr² + 8hTr for autoregression with r = 2 + lags + calendar
 /// columns. At the defaults with one target: some 3.5 kB for each network. `seasonal` adds 8T · period, `garch` 8T · window (32 kB per
@@ -355,7 +357,7 @@ mod tests {
         assert_eq!(refused(|c| c.targets.push("y".into())), "targets");
         assert_eq!(refused(|c| c.horizons = vec![0]), "horizons");
         assert_eq!(refused(|c| c.interval = Some("often".into())), "interval");
-        assert_eq!(refused(|c| c.model.bptt.window = Some(0)), "model.bptt.window");
+        assert_eq!(refused(|c| c.model.bptt.window = Some(0.into())), "model.bptt.window");
         assert_eq!(refused(|c| c.model.bptt.every = 0), "model.bptt.every");
         assert_eq!(refused(|c| c.model.bptt.every = 9), "model.bptt.window");
         assert_eq!(refused(|c| c.model.bptt.every = 3), "model.bptt.window");

@@ -4,15 +4,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sluicegate_core::ConfigError;
 
-use super::HIDDEN_MAX;
+use super::{HIDDEN_MAX, WindowSetting};
 use crate::cell::{GruVariant, RecurrentKind};
 use crate::experts::ExpertsConfig;
 use crate::family::ModelKind;
 use crate::head::HeadKind;
 use crate::optimizer::OptimizerConfig;
-
-/// Longer windows would need a truncation that depends on the data.
-const WINDOW_MAX: usize = 10_000;
 
 /// Which model, and how it learns. Settings other than `kind` concern the networks.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -33,6 +30,10 @@ pub struct ModelConfig {
     /// How many events of a key a `full-history` goes back, at most. By default 256. Beyond them it starts from the state that was
     /// stored when the first of them was seen. All of them are worked on again at every event of the key that follows an update.
     pub history_max: Option<usize>,
+    /// For how many events the gates of an `lstm` or `gru` hold on to what they saw at the start, at most: each unit for a time of its
+    /// own (Tallec & Ollivier 2018). About the longest dependency that is expected. By default some three events. Cells without
+    /// such gates start as ever.
+    pub memory_events: Option<usize>,
     /// The distribution of the next event.
     pub head: HeadKind,
     /// Truncated back-propagation through time.
@@ -56,6 +57,10 @@ pub struct ModelConfig {
     pub initial: Option<String>,
     /// What computes the cell.
     pub backend: BackendKind,
+    /// Up to which lag gradients are measured for a diagnosis, whatever windows are; no setting of a pipeline.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) measured_lags: Option<usize>,
 }
 
 impl Default for ModelConfig {
@@ -68,6 +73,7 @@ impl Default for ModelConfig {
             lags: None,
             cell: None,
             history_max: None,
+            memory_events: None,
             head: HeadKind::StudentT,
             bptt: BpttConfig::default(),
             update_every: None,
@@ -78,6 +84,7 @@ impl Default for ModelConfig {
             seed: 0,
             initial: None,
             backend: BackendKind::Auto,
+            measured_lags: None,
         }
     }
 }
@@ -93,35 +100,26 @@ impl ModelConfig {
 }
 
 /// How far back a gradient flows, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BpttConfig {
     /// k1: events of a key from one training window to the next.
     pub every: usize,
-    /// k2: events that the gradient flows back through; a multiple of `every`. By default 8. For recurrent networks but
-    /// `full-history`, whose gradients flow through its whole past.
-    pub window: Option<usize>,
+    /// k2: events that the gradient flows back through, a multiple of `every`, or { adaptive = { tolerance = 0.1, max = 64 } }, which
+    /// follows how far gradients reach. By default 8. For recurrent networks but `full-history`, whose gradients flow through its
+    /// whole past.
+    pub window: Option<WindowSetting>,
 }
 
 impl BpttConfig {
     /// k2 of a network whose gradients are truncated.
-    pub(crate) fn window_or_default(&self) -> usize {
+    pub(crate) fn window_or_default(&self) -> WindowSetting {
         const WINDOW_DEFAULT: usize = 8;
-        self.window.unwrap_or(WINDOW_DEFAULT)
+        self.window.unwrap_or(WindowSetting::Events(WINDOW_DEFAULT))
     }
 
     pub(crate) fn validate_window(&self) -> Result<(), ConfigError> {
-        let (every, window) = (self.every, self.window_or_default());
-        if !(1..=WINDOW_MAX).contains(&window) {
-            return Err(ConfigError::new("bptt.window", format!("must be from 1 to {WINDOW_MAX}, not {window}")));
-        }
-        if every > window || window % every != 0 {
-            let next = window.next_multiple_of(every);
-            let message = format!("must be a multiple of bptt.every, which is {every}; it is {window}");
-            return Err(ConfigError::new("bptt.window", message)
-                .help(format!("write window = {next}, so that every label is learned from once")));
-        }
-        Ok(())
+        self.window_or_default().validate(self.every)
     }
 }
 
@@ -174,7 +172,7 @@ mod tests {
     #[test]
     fn the_update_span_grows_with_the_expected_keys() {
         let rows = |expected_keys, every| {
-            let bptt = BpttConfig { every, window: Some(every) };
+            let bptt = BpttConfig { every, window: Some(every.into()) };
             ModelConfig { expected_keys, bptt, ..ModelConfig::default() }.update_rows()
         };
         assert_eq!((rows(1, 1), rows(63, 1), rows(256, 16), rows(10_000, 1)), (1, 1, 64, 156));

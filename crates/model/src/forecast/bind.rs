@@ -30,7 +30,7 @@ const SEED_STEP: u64 = 1 << 32;
 const BYTES: usize = 256;
 
 /// How a model of some kind is built.
-type Build<F> = fn(ModelKind, &ForecastConfig, &Dims, &Path) -> Result<Box<dyn Predictor<F>>, ModelError>;
+pub(super) type Build<F> = fn(ModelKind, &ForecastConfig, &Dims, &Path) -> Result<Box<dyn Predictor<F>>, ModelError>;
 
 /// A forecast operator's settings, checked against the columns it will get.
 pub(super) struct Factory {
@@ -41,25 +41,34 @@ pub(super) struct Factory {
 
 impl OperatorConfig for ForecastConfig {
     fn bind(self, input: &SchemaRef, pipeline: &PipelineContext) -> Result<Box<dyn OperatorFactory>, ConfigError> {
-        self.validate()?;
-        if let Some(name) = Lineup::of(&self).names().find(|name| *name == pipeline.component) {
+        Ok(Box::new(Factory::check(self, input, pipeline)?))
+    }
+}
+
+impl Factory {
+    /// Holds settings against the columns of the input.
+    pub(super) fn check(
+        config: ForecastConfig,
+        input: &SchemaRef,
+        pipeline: &PipelineContext,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        if let Some(name) = Lineup::of(&config).names().find(|name| *name == pipeline.component) {
             let message =
                 format!("the operator is called `{name}`, and so is a model beside it; rows say by name who forecast");
             return Err(ConfigError::new("controls", message).help("give the operator another name"));
         }
-        if let Some(initial) = &self.model.initial {
+        if let Some(initial) = &config.model.initial {
             let file = pipeline.base_dir.join(initial);
             if let Err(error) = std::fs::File::open(&file) {
                 let message = format!("{} cannot be opened: {error}", file.display());
                 return Err(ConfigError::new("model.initial", message));
             }
         }
-        let columns = Columns::find(&self, input)?;
-        Ok(Box::new(Factory { config: self, columns, base_dir: pipeline.base_dir.clone() }))
+        let columns = Columns::find(&config, input)?;
+        Ok(Self { config, columns, base_dir: pipeline.base_dir.clone() })
     }
-}
 
-impl Factory {
     pub(super) fn dims(&self) -> Dims {
         let vocabularies = self.vocabularies();
         let classes = if self.config.model.head.is_of_classes() {
@@ -104,7 +113,7 @@ impl Factory {
     }
 
     /// The models in their initial state, in the order of the lineup.
-    fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
+    pub(super) fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
         let own = lineup.models.len() - config.controls.len();
         let build = |(place, (kind, rate)): (usize, &(ModelKind, Option<f64>))| match rate {
@@ -127,7 +136,7 @@ impl Factory {
     }
 
     /// The layout, with the product called `product`.
-    fn plan(&self, lineup: &Lineup, product: &str) -> Plan {
+    pub(super) fn plan(&self, lineup: &Lineup, product: &str) -> Plan {
         let wanted = |column: &Column| {
             let asked = match &self.config.columns {
                 Some(columns) => columns.contains(column),

@@ -12,6 +12,7 @@ mod decode;
 mod desk;
 mod drift;
 mod members;
+mod model_gauges;
 mod numbers;
 mod operator;
 mod plan;
@@ -21,7 +22,9 @@ mod run;
 mod settings;
 mod stretch;
 mod vocabulary;
+mod watch;
 mod weight_gauges;
 mod weights;
 
 pub use column::Column;
+pub(crate) use watch::watch;

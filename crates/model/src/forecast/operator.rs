@@ -10,6 +10,8 @@ use sluicegate_core::{
 use super::bind::Factory;
 use super::decode::{BadValueCounters, Columns};
 use super::desk::Desk;
+use super::members::Lineup;
+use super::model_gauges::ModelGauges;
 use super::reject;
 use super::run::Scratch;
 use super::settings::Settings;
@@ -59,6 +61,7 @@ pub(super) struct Counters {
     published_at: Option<Instant>,
     /// Keys that are remembered now.
     keys_known: Gauge,
+    models: ModelGauges,
     /// Those of [`counts`], each with how much of it was published.
     counts: Vec<(Counter, u64)>,
 }
@@ -89,6 +92,7 @@ impl<D: Desk> ForecastOperator<D> {
             update_ns: counter("forecast_update_ns"),
             published_at: None,
             keys_known: shard.metrics.gauge("forecast_keys_known", &labels),
+            models: ModelGauges::new(&models, &Lineup::of(config), shard),
             counts: counts(&keys, &models).into_iter().map(|(name, _)| (counter(name), 0)).collect(),
         };
         let interval = config.interval.as_deref().and_then(parse_micros);
@@ -134,6 +138,7 @@ impl<D: Desk> ForecastOperator<D> {
     fn publish_scores(&mut self) {
         self.counters.published_at = Some(Instant::now());
         self.counters.keys_known.set(self.keys.len() as f64);
+        self.counters.models.set(&self.models);
         self.desk.publish(self.keys.len());
     }
 
@@ -240,6 +245,7 @@ impl<D: Desk> Operator for ForecastOperator<D> {
         self.scratch = Scratch::for_slots(keys);
         self.count_from_here();
         self.desk.publish(self.keys.len());
+        self.counters.models.set(&self.models);
         Ok(())
     }
 }

@@ -90,11 +90,6 @@ impl Sums {
     }
 }
 
-/// How many labels there are.
-fn known(labels: &[f32]) -> usize {
-    labels.iter().filter(|label| !label.is_nan()).count()
-}
-
 impl<F: Send> Network<F> {
     /// Learns from all windows that fell due, in log order, and forgets them. The loss is the mean over all labels.
     ///
@@ -106,6 +101,7 @@ impl<F: Send> Network<F> {
             self.experts.iter_mut().for_each(Experts::learn);
             return Ok(());
         }
+        self.measure()?;
         self.learner.windows += windows.len() as u64;
         let mut gradient = std::mem::take(&mut self.learner.gradient);
         let mut broken = Vec::new();
@@ -180,7 +176,7 @@ impl<F: Send> Network<F> {
     /// Adds loss and gradient of windows of one length.
     fn add_gradient(&mut self, group: &[Window], gradient: &mut [f32], sums: &mut Sums) -> Result<(), ModelError> {
         let (hidden, width) = (self.shape.hidden, self.linear.outputs);
-        let (given, labels_width) = (self.gradients_are_given(), self.labels_width());
+        let labels_width = self.labels_width();
         let batch = self.gather(group);
         let unrolled = self.cell.unroll(&batch)?;
         let mut d_hidden = vec![0.0; unrolled.len()];
@@ -189,22 +185,17 @@ impl<F: Send> Network<F> {
         let (d_weight, rest) = head_gradient.split_at_mut(width * hidden);
         let (d_bias, rest) = rest.split_at_mut(width);
         let (d_own, d_vectors) = rest.split_at_mut(self.places.own - self.places.bias);
-        let Parts { weight, bias, own, .. } = self.parts();
+        let weight = self.parts().weight;
         for (index, window) in group.iter().enumerate() {
             for (step, labels) in self.pending.labels(window).chunks_exact(labels_width).enumerate() {
-                let terms = if given { self.given_terms(labels) } else { known(labels) };
+                let terms = self.terms(labels);
                 if terms == 0 {
                     continue;
                 }
                 sums.terms += terms as u64;
                 let at = (step * batch.count + index) * hidden;
                 let (h, d_h) = (&unrolled[at..][..hidden], &mut d_hidden[at..][..hidden]);
-                if given {
-                    d_raw.iter_mut().zip(labels).for_each(|(d, given)| *d = if given.is_nan() { 0.0 } else { *given });
-                } else {
-                    self.linear.forward(weight, bias, h, &mut raw);
-                    sums.loss += self.head.loss(own, &raw, labels, &mut d_raw, d_own);
-                }
+                sums.loss += self.raw_gradient(labels, h, &mut raw, &mut d_raw, d_own);
                 self.linear.backward(weight, h, &d_raw, d_weight, d_bias, d_h);
             }
         }
@@ -223,9 +214,32 @@ impl<F: Send> Network<F> {
         Ok(())
     }
 
-    /// Of how many outputs a gradient was given.
-    fn given_terms(&self, d_raw: &[f32]) -> usize {
-        self.dims.probability_ranges().filter(|range| !d_raw[range.start].is_nan()).count()
+    /// For how many outputs there is something to learn from a step's labels.
+    fn terms(&self, labels: &[f32]) -> usize {
+        if self.gradients_are_given() {
+            self.dims.probability_ranges().filter(|range| !labels[range.start].is_nan()).count()
+        } else {
+            labels.iter().filter(|label| !label.is_nan()).count()
+        }
+    }
+
+    /// The gradient of the loss at a step's labels with respect to the raw numbers, for a hidden state: overwrites `d_raw`, adds to
+    /// `d_own`, and returns the loss, which is not known where the gradient was given when the labels came.
+    pub(super) fn raw_gradient(
+        &self,
+        labels: &[f32],
+        hidden: &[f32],
+        raw: &mut [f32],
+        d_raw: &mut [f32],
+        d_own: &mut [f32],
+    ) -> f64 {
+        if self.gradients_are_given() {
+            d_raw.iter_mut().zip(labels).for_each(|(d, given)| *d = if given.is_nan() { 0.0 } else { *given });
+            return 0.0;
+        }
+        let Parts { weight, bias, own, .. } = self.parts();
+        self.linear.forward(weight, bias, hidden, raw);
+        self.head.loss(own, raw, labels, d_raw, d_own)
     }
 
     /// The windows of one length as a batch.

@@ -1,5 +1,7 @@
 //! What a network remembers of each key: its state, and the inputs and labels of its last steps.
 
+use std::ops::Range;
+
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::Learning;
@@ -10,7 +12,14 @@ use crate::wave::{Dims, MISSING};
 /// Scaled labels are held in this range for learning, so that one outlier weighs no more than a large move.
 const LABEL_CLIP: f64 = 20.0;
 
-/// Per key: k2 + h_max inputs and labels, the states before window starts among them, and the state now.
+/// The steps of the window that falls due when the steps of a key before `complete` are complete: up to `longest`, none before
+/// `begin`.
+pub(super) fn steps_of_window(begin: u64, complete: u64, longest: usize) -> Range<u64> {
+    complete - (complete - begin).min(longest as u64)..complete
+}
+
+/// Per key: k2 + h_max inputs and labels, with the longest k2 that there may be; the states before window starts among them, and
+/// the state now.
 pub(super) struct Memory {
     inputs_width: usize,
     outputs: usize,
@@ -24,7 +33,6 @@ pub(super) struct Memory {
     /// Steps whose scales are kept.
     past: usize,
     every: usize,
-    window: usize,
     /// States before window starts kept.
     start_count: usize,
     states: Slab<f32>,
@@ -51,7 +59,7 @@ impl Memory {
     ) -> Self {
         let (outputs, past) = (dims.outputs(), dims.horizon_max());
         let scaled = if dims.classes.is_empty() { outputs } else { 0 };
-        let ring = learning.window + past;
+        let ring = learning.reach() + past;
         let start_count = ring.div_ceil(learning.every) + 1;
         Self {
             inputs_width,
@@ -62,7 +70,6 @@ impl Memory {
             ring,
             past,
             every: learning.every,
-            window: learning.window,
             start_count,
             states: Slab::new(state_len, 0.0),
             inputs: Slab::new(ring * inputs_width, 0.0),
@@ -82,6 +89,12 @@ impl Memory {
         if self.generations.len() < slots {
             self.generations.resize(slots, 0);
         }
+    }
+
+    /// Bytes that are kept of each key.
+    pub(super) fn bytes_per_key(&self) -> usize {
+        let singles = [&self.states, &self.inputs, &self.labels, &self.starts].map(Slab::width);
+        size_of::<f32>() * singles.iter().sum::<usize>() + size_of::<f64>() * self.scales.width()
     }
 
     pub(super) fn forget(&mut self, slot: usize) {
@@ -167,28 +180,24 @@ impl Memory {
         }
     }
 
-    /// Copies out the window that falls due when the steps of a key before `complete` are: its inputs, none from before step
-    /// `begin`, the state before its first step and the labels of its last k1 steps, each appended. Returns how many steps it has.
+    /// Copies out a window of these steps of a key, which are complete: its inputs, the state before its first step and the labels
+    /// of its last k1 steps, each appended. See [`steps_of_window`].
     pub(super) fn copy_window(
         &self,
         slot: usize,
-        begin: u64,
-        complete: u64,
+        steps: Range<u64>,
         inputs: &mut Vec<f32>,
         states: &mut Vec<f32>,
         labels: &mut Vec<f32>,
-    ) -> usize {
-        let steps = (complete - begin).min(self.window as u64);
-        let first = complete - steps;
-        for step in first..complete {
+    ) {
+        for step in steps.clone() {
             inputs.extend_from_slice(self.input(slot, step));
         }
-        states.extend_from_slice(self.start(slot, first));
-        for step in complete - self.every as u64..complete {
+        states.extend_from_slice(self.start(slot, steps.start));
+        for step in steps.end - self.every as u64..steps.end {
             let place = (step % self.ring as u64) as usize;
             labels.extend_from_slice(&self.labels.row(slot)[place * self.labels_width..][..self.labels_width]);
         }
-        steps as usize
     }
 
     pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

@@ -4,17 +4,20 @@
 //! Step s of a key is *complete* at event s + h_max, when the label of its farthest horizon is known. Every k1 complete steps
 //! a window falls due: the inputs of the last k2 complete steps, the state that was stored before the first of them, and a
 //! loss on the last k1 of them, so that each label is learned from once and gradients flow back through k2 steps
-//! (Williams & Peng 1990, BPTT(h; h′)). A key's first windows are shorter. Due windows are copied aside at once; they wait for
+//! (Williams & Peng 1990, BPTT(h; h′)); k2 may follow how far gradients are measured to reach (`truncation.rs`). A key's first windows are shorter. Due windows are copied aside at once; they wait for
 //! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters, but
 //! where the network conditions on a key's full history (`history.rs` says how).
 
+mod decay;
 mod history;
 mod inputs;
+mod inspect;
 mod learner;
 mod memory;
 mod pending;
 #[cfg(test)]
 mod tests;
+mod truncation;
 
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 use sluicegate_score::Distribution;
@@ -25,22 +28,28 @@ use crate::experts::{Experts, ExpertsConfig, labels};
 use crate::head::{Head, Linear, Standing};
 use crate::optimizer::{Optimizer, OptimizerConfig, Schedule};
 use crate::parameters::{Layout, ParameterSpec};
-use crate::predictor::Predictor;
+use crate::predictor::{Inspect, Predictor};
 use crate::random::Random;
 use crate::wave::{Dims, Wave};
 use history::History;
 use inputs::InputMap;
 use learner::Learner;
-use memory::Memory;
+use memory::{Memory, steps_of_window};
 use pending::Pending;
+use truncation::Truncation;
+
+pub use decay::GradientDecay;
+pub use truncation::Probing;
 
 /// How and when a network learns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Learning {
     /// k1: complete steps of a key from one window to the next.
     pub every: usize,
-    /// k2: steps of a window; a multiple of `every`.
+    /// k2: steps of a window; a multiple of `every`. The longest, where it follows what is measured.
     pub window: usize,
+    /// What is measured of how far gradients reach, and whether k2 follows it.
+    pub probing: Option<Probing>,
     /// The optimizer's settings.
     pub optimizer: OptimizerConfig,
     /// Whether it learns at all.
@@ -49,6 +58,15 @@ pub struct Learning {
     pub experts: Option<ExpertsConfig>,
     /// Whether the state of a key is computed anew, from its last `window` events, whenever the parameters have changed.
     pub full_history: bool,
+    /// For how many events the gates hold on at the start, see [`CellShape::hold`]; as they usually do where `None`.
+    pub memory_events: Option<usize>,
+}
+
+impl Learning {
+    /// Steps of a key that windows may reach back, those that are measured included.
+    fn reach(&self) -> usize {
+        self.probing.map_or(self.window, |probing| probing.lags.max(self.window))
+    }
 }
 
 /// See the [module](self). `F` is what its head says of an output.
@@ -71,6 +89,7 @@ pub struct Network<F = Option<Distribution>> {
     pending: Pending,
     history: Option<History>,
     experts: Option<Experts>,
+    truncation: Option<Truncation>,
     states_reset: u64,
     scratch: Scratch,
 }
@@ -133,6 +152,9 @@ impl<F: Send> Network<F> {
         shape.init(&mut random, &mut values[..places.cell]);
         head.init(&mut values[places.bias..places.own]);
         inputs.init(&mut random, &mut values[places.own..]);
+        if let Some(events) = learning.memory_events {
+            shape.hold(events, &mut random, &mut values[..places.cell]);
+        }
         let optimizer = learning.optimizer.build(values.len());
         let labels_width = if learning.experts.is_some() { linear.outputs } else { dims.outputs() };
         let mut network = Self {
@@ -140,6 +162,9 @@ impl<F: Send> Network<F> {
             pending: Pending::new(inputs.stored(), shape.state_len(), labels_width, &learning),
             experts: learning.experts.map(|experts| Experts::new(experts, &dims)),
             history: learning.full_history.then(|| History::new(shape.state_len(), &learning)),
+            truncation: learning
+                .probing
+                .map(|probing| Truncation::new(probing, &learning, inputs.stored(), shape.state_len(), labels_width)),
             learner: Learner::new(&values, optimizer.as_ref()),
             schedule: learning.optimizer.schedule(),
             dims,
@@ -295,7 +320,11 @@ impl<F: Send> Predictor<F> for Network<F> {
             let begin = self.history.as_ref().map_or(0, |history| history.begin(*slot));
             let complete = self.complete(event);
             if self.window_falls_due(event) && begin < complete {
-                self.pending.push(wave.rows[index], *slot, begin, complete, &self.memory);
+                let (row, window) = (wave.rows[index], self.window());
+                self.pending.push(row, *slot, steps_of_window(begin, complete, window), &self.memory);
+                if let Some(truncation) = &mut self.truncation {
+                    truncation.offer(row, *slot, complete, &self.memory);
+                }
             }
         }
         Ok(())
@@ -388,6 +417,14 @@ impl<F: Send> Predictor<F> for Network<F> {
         counters
     }
 
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
+    }
+
+    fn gauges(&self) -> Vec<(&'static str, f64)> {
+        self.truncation.as_ref().map_or_else(Vec::new, Truncation::gauges)
+    }
+
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
         to.scope("parameters", |to| self.layout.write(&self.values, to))?;
         to.scope("optimizer", |to| self.optimizer.snapshot(&self.layout, to))?;
@@ -400,6 +437,9 @@ impl<F: Send> Predictor<F> for Network<F> {
         if let Some(experts) = &self.experts {
             to.scope("experts", |to| experts.snapshot(slots, to))?;
         }
+        if let Some(truncation) = &self.truncation {
+            to.scope("truncation", |to| truncation.snapshot(to))?;
+        }
         Ok(to.i64("states_reset", &[1], &[self.states_reset as i64])?)
     }
 
@@ -409,6 +449,9 @@ impl<F: Send> Predictor<F> for Network<F> {
         self.learner.restore(&self.layout, self.optimizer.as_ref(), &from.scope("learner"))?;
         self.memory.restore(keys, &from.scope("memory"))?;
         self.pending.restore(keys, &self.memory, &from.scope("pending"))?;
+        if let Some(truncation) = &mut self.truncation {
+            truncation.restore(&from.scope("truncation"))?;
+        }
         self.states_reset = restored_count("states_reset", from.i64("states_reset", &[1])?[0])?;
         if let Some(experts) = &mut self.experts {
             experts.restore(keys, &from.scope("experts"))?;

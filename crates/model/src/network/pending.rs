@@ -1,5 +1,7 @@
 //! Windows that fell due and wait for the end of their update span.
 
+use std::ops::Range;
+
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::Learning;
@@ -30,7 +32,7 @@ pub(super) struct Pending {
     state_len: usize,
     /// Numbers of a window's labels: k1 times those of a step.
     labels_len: usize,
-    /// k1 and k2.
+    /// k1, and k2 at most.
     every: usize,
     window: usize,
     windows: Vec<Window>,
@@ -46,7 +48,7 @@ impl Pending {
             state_len,
             labels_len: learning.every * labels_width,
             every: learning.every,
-            window: learning.window,
+            window: learning.reach(),
             windows: Vec::new(),
             inputs: Vec::new(),
             states: Vec::new(),
@@ -58,11 +60,11 @@ impl Pending {
         self.windows.is_empty()
     }
 
-    /// Takes a copy of the window that fell due for `slot` at `row`; see [`Memory::copy_window`].
-    pub(super) fn push(&mut self, row: i64, slot: usize, begin: u64, complete: u64, memory: &Memory) {
+    /// Takes a copy of the window of these steps that fell due for `slot` at `row`; see [`Memory::copy_window`].
+    pub(super) fn push(&mut self, row: i64, slot: usize, steps: Range<u64>, memory: &Memory) {
         let (inputs_at, states_at, labels_at) = (self.inputs.len(), self.states.len(), self.labels.len());
-        let steps = memory.copy_window(slot, begin, complete, &mut self.inputs, &mut self.states, &mut self.labels);
-        let owner = Some((slot, memory.generation(slot)));
+        memory.copy_window(slot, steps.clone(), &mut self.inputs, &mut self.states, &mut self.labels);
+        let (owner, steps) = (Some((slot, memory.generation(slot))), (steps.end - steps.start) as usize);
         self.windows.push(Window { row, owner, steps, inputs_at, states_at, labels_at });
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sluicegate_model::cell::{GruVariant, RecurrentKind};
 use sluicegate_model::control::{GarchMean, SeasonalConfig};
 use sluicegate_model::feature::CalendarFeature;
-use sluicegate_model::{ForecastConfig, MixtureSetting, ModelKind};
+use sluicegate_model::{AdaptiveWindow, ForecastConfig, MixtureSetting, ModelKind, WindowSetting};
 
 use super::network::NetworkSettings;
 
@@ -83,7 +83,14 @@ pub(crate) fn settings(kind: ModelKind, targets: &[&str]) -> Vec<ForecastConfig>
                     form.apply(config, 6);
                 })
             };
-            forms(kind).into_iter().map(of_form).collect()
+            let mut all: Vec<ForecastConfig> = forms(kind).into_iter().map(of_form).collect();
+            // Those whose windows have a fixed length, once more with one that follows their gradients.
+            let mut adaptive = all[0].clone();
+            if let Some(window) = &mut adaptive.model.bptt.window {
+                *window = WindowSetting::Adaptive(AdaptiveWindow { tolerance: 0.3, max: 6 });
+                all.push(adaptive);
+            }
+            all
         }
     }
 }

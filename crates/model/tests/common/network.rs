@@ -28,7 +28,7 @@ impl NetworkSettings {
         match self.kind {
             ModelKind::FullHistory => model.history_max = Some(window),
             ModelKind::Mlp => {}
-            _ => model.bptt.window = Some(window),
+            _ => model.bptt.window = Some(window.into()),
         }
     }
 }

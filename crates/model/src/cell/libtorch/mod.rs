@@ -35,6 +35,8 @@ pub enum Batching {
 struct Unrolled {
     /// `[steps, count, inputs]`.
     inputs: Tensor,
+    /// The parts of the states before the first event, each `[count, width]`.
+    start: Vec<Tensor>,
     /// `[outputs, count, hidden]`.
     hidden: Tensor,
 }
@@ -89,39 +91,45 @@ impl TorchCell {
         let width = self.shape.inputs;
         let padded_rows = (inputs.len() / width).next_multiple_of(ROW_PADDING);
         let state_len: usize = self.parts.iter().sum();
-        let [x, part] = &mut self.padded;
+        let [mut x, mut part] = std::mem::take(&mut self.padded);
         x.clear();
         x.extend_from_slice(inputs);
         x.resize(padded_rows * width, 0.0);
-        let input = tensor(x, &[padded_rows as i64, width as i64])?;
+        let input = tensor(&x, &[padded_rows as i64, width as i64])?;
         let mut before = Vec::with_capacity(self.parts.len());
         let mut from = 0;
         for width in &self.parts {
             part.clear();
             states.chunks_exact(state_len).for_each(|state| part.extend_from_slice(&state[from..from + width]));
             part.resize(padded_rows * width, 0.0);
-            before.push(tensor(part, &[padded_rows as i64, *width as i64])?);
+            before.push(tensor(&part, &[padded_rows as i64, *width as i64])?);
             from += width;
         }
         // A guard on this thread for this call only: it must not outlive an await, and there is none here.
         let _no_grad = tch::no_grad_guard();
-        let after = match self.shape.kind {
-            CellKind::Lstm | CellKind::Gru | CellKind::Rnn => {
-                fused::step(self.shape.kind, &self.parameters, &input, &before)
-            }
-            CellKind::GruResetBefore => reset_before::step(&self.parameters, &input, &before),
-            CellKind::Mlp { .. } => feed_forward::step(&self.parameters, &input, &before),
-        }?;
+        let after = self.moved(&input, &before)?;
         let mut from = 0;
         for (width, values) in self.parts.iter().zip(after) {
             part.resize(padded_rows * width, 0.0);
-            copy_out(&values, part)?;
+            copy_out(&values, &mut part)?;
             for (state, values) in states.chunks_exact_mut(state_len).zip(part.chunks_exact(*width)) {
                 state[from..from + width].copy_from_slice(values);
             }
             from += width;
         }
+        self.padded = [x, part];
         Ok(())
+    }
+
+    /// The parts of the states of some rows after an event, from their inputs and the parts before it.
+    fn moved(&self, input: &Tensor, before: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
+        match self.shape.kind {
+            CellKind::Lstm | CellKind::Gru | CellKind::Rnn => {
+                fused::step(self.shape.kind, &self.parameters, input, before)
+            }
+            CellKind::GruResetBefore => reset_before::step(&self.parameters, input, before),
+            CellKind::Mlp { .. } => feed_forward::step(&self.parameters, input, before),
+        }
     }
 }
 
@@ -202,7 +210,7 @@ impl Cell for TorchCell {
         };
         let mut values = vec![0.0; windows.outputs * windows.count * self.shape.hidden];
         copy_out(&hidden.f_detach()?, &mut values)?;
-        self.unrolled = Some(Unrolled { inputs: x, hidden });
+        self.unrolled = Some(Unrolled { inputs: x, start, hidden });
         Ok(values)
     }
 
@@ -213,7 +221,7 @@ impl Cell for TorchCell {
         d_inputs: Option<&mut Vec<f32>>,
     ) -> Result<(), ModelError> {
         threads::single();
-        let Unrolled { inputs, hidden } = self.unrolled.take().ok_or(ModelError::CellNotLoaded)?;
+        let Unrolled { inputs, hidden, .. } = self.unrolled.take().ok_or(ModelError::CellNotLoaded)?;
         // d/dθ Σ hidden ⊙ d is the gradient of the loss when d is its gradient with respect to hidden.
         let d = tensor(d_hidden, &hidden.size())?;
         let pulled = hidden.f_mul(&d)?.f_sum(Kind::Float)?;
@@ -238,5 +246,47 @@ impl Cell for TorchCell {
             here.iter_mut().zip(&values).for_each(|(sum, g)| *sum += g);
         }
         Ok(())
+    }
+
+    /// By single steps, since the kernels for whole windows do not give out the states between.
+    fn d_states(&mut self, d_hidden: &[f32]) -> Result<Vec<f32>, ModelError> {
+        threads::single();
+        let Unrolled { inputs, start, hidden } = self.unrolled.as_ref().ok_or(ModelError::CellNotLoaded)?;
+        let d = tensor(d_hidden, &hidden.size())?;
+        let (steps, count) = (inputs.size()[0] as usize, inputs.size()[1] as usize);
+        let (topmost, outputs) = (self.shape.layers - 1, d.size()[0] as usize);
+        let mut states: Vec<Vec<Tensor>> = Vec::with_capacity(steps);
+        let mut pulled = Tensor::f_zeros([], (Kind::Float, tch::Device::Cpu))?;
+        for step in 0..steps {
+            let input = inputs.f_select(0, step as i64)?;
+            let after = self.moved(&input, states.last().unwrap_or(start))?;
+            // Copies: only what reads the finished state shall count, not what the step itself does with its parts.
+            let after: Vec<Tensor> = after.iter().map(|part| part.f_mul_scalar(1.0)).collect::<Result<_, _>>()?;
+            if let Some(output) = (step + outputs).checked_sub(steps) {
+                let read = after[topmost].f_mul(&d.f_select(0, output as i64)?)?.f_sum(Kind::Float)?;
+                pulled = pulled.f_add(&read)?;
+            }
+            states.push(after);
+        }
+        let wanted: Vec<&Tensor> = states.iter().flatten().collect();
+        let gradients = Tensor::f_run_backward(&[pulled], &wanted, false, false)?;
+        let state_len: usize = self.parts.iter().sum();
+        let mut d_states = vec![0.0; steps * count * state_len];
+        let mut values = Vec::new();
+        for (place, gradient) in gradients.iter().enumerate() {
+            // Nothing reads the last cell state, for instance.
+            if !gradient.defined() {
+                continue;
+            }
+            let (step, part) = (place / self.parts.len(), place % self.parts.len());
+            let (width, from) = (self.parts[part], self.parts[..part].iter().sum::<usize>());
+            values.resize(count * width, 0.0);
+            copy_out(gradient, &mut values)?;
+            let rows = d_states[step * count * state_len..][..count * state_len].chunks_exact_mut(state_len);
+            for (row, values) in rows.zip(values.chunks_exact(width)) {
+                row[from..from + width].copy_from_slice(values);
+            }
+        }
+        Ok(d_states)
     }
 }

@@ -15,6 +15,8 @@ fn driven(fault: Fault, every: usize, enabled: bool) -> Driven {
         enabled,
         full_history: true,
         experts: None,
+        memory_events: None,
+        probing: None,
     };
     Driven::with_learning(fault, HeadKind::default(), learning)
 }

@@ -127,6 +127,20 @@ impl Cell for LinearCell {
         }
         Ok(())
     }
+
+    fn d_states(&mut self, d_hidden: &[f32]) -> Result<Vec<f32>, ModelError> {
+        let (windows, _) = self.unrolled.as_ref().expect("unroll comes first");
+        let first = windows.steps - windows.outputs;
+        let mut d_states = vec![0.0; windows.steps * windows.count];
+        for step in (0..windows.steps).rev() {
+            for index in 0..windows.count {
+                let later = d_states.get((step + 1) * windows.count + index).map_or(0.0, |d| d * self.parameters[1]);
+                let read = step.checked_sub(first).map_or(0.0, |output| d_hidden[output * windows.count + index]);
+                d_states[step * windows.count + index] = later + read;
+            }
+        }
+        Ok(d_states)
+    }
 }
 
 /// A network with one target, forecast one event ahead; k1 = 1 and k2 = 2, so every event but the first brings a window.
@@ -150,6 +164,8 @@ impl Driven {
             optimizer: OptimizerConfig::default(),
             enabled: true,
             full_history: false,
+            memory_events: None,
+            probing: None,
         };
         Self::with_learning(fault, head, learning)
     }
