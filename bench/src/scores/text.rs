@@ -133,7 +133,7 @@ fn print(over: &[Pass], alone: &[Pass], ours: [(&str, &Spread); 3]) -> Done {
         "text: pipelines/text.toml, one pass over {} bytes, each forecast before it is learned from; kB/s of whole pipelines, with\n\
          what runs beside, and of the compressors\n{}",
         over.first().map_or(0, |pass| pass.bytes),
-        layout::table(&["", "bits per byte", "kB/s"], rows)
+        layout::table(["", "bits per byte", "kB/s"], rows)
     );
     Ok(())
 }

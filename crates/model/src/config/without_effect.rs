@@ -110,7 +110,7 @@ mod tests {
             assert_eq!(
                 check(as_control).unwrap_err(),
                 "`controls`: `ewma` forecasts numbers, and the targets are classes; of classes there are the networks, \
-                 \"persistence\", \"seasonal\", \"markov\" and \"ar\""
+                 \"persistence\", \"seasonal\", \"markov\", \"ar\" and \"experts\""
             );
             assert_eq!(check(|c| c.model.head = head), Ok(()));
         }

@@ -3,7 +3,7 @@
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::pending::Window;
-use super::{Network, Parts, restored_count};
+use super::{Network, restored_count};
 use crate::cell::Windows;
 use crate::error::ModelError;
 use crate::experts::Experts;
@@ -212,34 +212,6 @@ impl<F: Send> Network<F> {
             }
         }
         Ok(())
-    }
-
-    /// For how many outputs there is something to learn from a step's labels.
-    fn terms(&self, labels: &[f32]) -> usize {
-        if self.gradients_are_given() {
-            self.dims.probability_ranges().filter(|range| !labels[range.start].is_nan()).count()
-        } else {
-            labels.iter().filter(|label| !label.is_nan()).count()
-        }
-    }
-
-    /// The gradient of the loss at a step's labels with respect to the raw numbers, for a hidden state: overwrites `d_raw`, adds to
-    /// `d_own`, and returns the loss, which is not known where the gradient was given when the labels came.
-    pub(super) fn raw_gradient(
-        &self,
-        labels: &[f32],
-        hidden: &[f32],
-        raw: &mut [f32],
-        d_raw: &mut [f32],
-        d_own: &mut [f32],
-    ) -> f64 {
-        if self.gradients_are_given() {
-            d_raw.iter_mut().zip(labels).for_each(|(d, given)| *d = if given.is_nan() { 0.0 } else { *given });
-            return 0.0;
-        }
-        let Parts { weight, bias, own, .. } = self.parts();
-        self.linear.forward(weight, bias, hidden, raw);
-        self.head.loss(own, raw, labels, d_raw, d_own)
     }
 
     /// The windows of one length as a batch.

@@ -4,11 +4,13 @@
 //! Step s of a key is *complete* at event s + h_max, when the label of its farthest horizon is known. Every k1 complete steps
 //! a window falls due: the inputs of the last k2 complete steps, the state that was stored before the first of them, and a
 //! loss on the last k1 of them, so that each label is learned from once and gradients flow back through k2 steps
-//! (Williams & Peng 1990, BPTT(h; h′)); k2 may follow how far gradients are measured to reach (`truncation.rs`). A key's first windows are shorter. Due windows are copied aside at once; they wait for
-//! the end of the update span, where all of them make one optimizer step. States are never recomputed under new parameters, but
-//! where the network conditions on a key's full history (`history.rs` says how).
+//! (Williams & Peng 1990, BPTT(h; h′)); k2 may follow how far gradients are measured to reach (`truncation.rs`). A key's first
+//! windows are shorter. Due windows are copied aside at once; they wait for the end of the update span, where all of them make one
+//! optimizer step. States are never recomputed under new parameters, but where the network conditions on a key's full history
+//! (`history.rs` says how). Over count experts, gradients stand in place of labels (`given.rs`).
 
 mod decay;
+mod given;
 mod history;
 mod inputs;
 mod inspect;
@@ -24,7 +26,7 @@ use sluicegate_score::Distribution;
 
 use crate::cell::{Cell, CellShape};
 use crate::error::ModelError;
-use crate::experts::{Experts, ExpertsConfig, labels};
+use crate::experts::{Experts, ExpertsConfig};
 use crate::head::{Head, Linear, Standing};
 use crate::optimizer::{Optimizer, OptimizerConfig, Schedule};
 use crate::parameters::{Layout, ParameterSpec};
@@ -203,49 +205,6 @@ impl<F: Send> Network<F> {
         self.values = self.layout.read(from)?;
         self.learner = Learner::new(&self.values, self.optimizer.as_ref());
         self.load()
-    }
-
-    /// Whether windows learn from gradients with respect to raw numbers that were computed when the labels came, in place of labels.
-    /// By the time a window falls due, experts have counted its labels, and would know them.
-    fn gradients_are_given(&self) -> bool {
-        self.experts.is_some()
-    }
-
-    /// Numbers that are kept of a step's labels.
-    fn labels_width(&self) -> usize {
-        if self.gradients_are_given() { self.linear.outputs } else { self.dims.outputs() }
-    }
-
-    /// The labels that a row of a wave gives to the step before, as gradients of the loss with respect to the raw numbers of that
-    /// step; NaN where there is none.
-    fn label_by_gradient(&mut self, wave: &Wave, index: usize) {
-        let (slot, targets) = (wave.slots[index], self.dims.targets);
-        let Some(step) = wave.events[index].checked_sub(1) else { return };
-        let labels = labels(&wave.classes[index * targets..][..targets]);
-        let mut raw = vec![0.0; self.linear.outputs];
-        let hidden = &self.memory.state(slot)[self.shape.output()];
-        let (cell, weight_end, bias_end) = (self.places.cell, self.places.weight, self.places.bias);
-        let (weight, bias) = (&self.values[cell..weight_end], &self.values[weight_end..bias_end]);
-        self.linear.forward(weight, bias, hidden, &mut raw);
-        if let Some(experts) = &mut self.experts {
-            experts.add(slot, step, &mut raw);
-        }
-        let mut d_raw = vec![0.0; raw.len()];
-        self.head.loss(&[], &raw, &labels, &mut d_raw, &mut []);
-        for (range, label) in self.dims.probability_ranges().zip(&labels) {
-            if label.is_nan() || d_raw[range.clone()].iter().any(|d| !d.is_finite()) {
-                d_raw[range].fill(f32::NAN);
-            }
-        }
-        if let Some(experts) = self.experts.as_mut().filter(|_| self.learning.enabled) {
-            experts.wait(wave, index, &d_raw);
-        }
-        self.memory.label_gradient(slot, step, &d_raw);
-    }
-
-    /// Whether something learns at the label that the event of this index brings.
-    fn learns_at_label(&self, event: u64) -> bool {
-        self.gradients_are_given() && event > 0
     }
 
     /// Optimizer steps taken so far.
