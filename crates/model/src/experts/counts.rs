@@ -40,7 +40,7 @@ pub(super) struct Known {
     /// How many classes followed it.
     pub(super) classes: usize,
     /// How often, in all.
-    pub(super) total: u32,
+    pub(super) total: u64,
 }
 
 /// Counts of what followed each of many contexts.
@@ -81,7 +81,7 @@ impl Counts {
             return None;
         };
         let discount = |count: u32| DISCOUNTS[(count.clamp(1, 3) - 1) as usize];
-        let total: u32 = all.iter().map(|(_, count)| count).sum();
+        let total: u64 = all.iter().map(|(_, count)| u64::from(*count)).sum();
         let given: f32 = all.iter().map(|(_, count)| discount(*count)).sum();
         let (share, each) = (given / total as f32, 1.0 / total as f32);
         p.iter_mut().zip(below).for_each(|(p, below)| *p = below * share);
