@@ -240,11 +240,13 @@ fn learned(operator: &str, samples: &[Sample]) -> Option<String> {
     let instances = counted(updates.len() as u64, "instance");
     // Those of earlier runs too, unless they were forgotten.
     let keys = counted(sum(&keys), "key");
-    let windows = of("forecast_window");
-    let windows = match windows.iter().copied().fold((f64::INFINITY, 0.0), |(a, b), k2| (k2.min(a), k2.max(b))) {
-        _ if windows.is_empty() => String::new(),
-        (least, most) if least == most => format!(", windows of {most} events by now"),
-        (least, most) => format!(", windows of {least} to {most} events by now"),
+    let windows = match of("forecast_window") {
+        windows if windows.is_empty() => String::new(),
+        windows => {
+            let (least, most) = windows.iter().fold((u64::MAX, 0), |(a, b), k2| (a.min(*k2 as u64), b.max(*k2 as u64)));
+            let least = if least == most { String::new() } else { format!("{} to ", grouped(least)) };
+            format!(", windows of {least}{} by now", counted(most, "event"))
+        }
     };
     Some(format!("{operator}: {instances}, {}, {keys} known{windows}\n", counted(sum(&updates), "update")))
 }
@@ -306,6 +308,23 @@ mod tests {
         let told = masked("f", &samples);
         assert_eq!(told.as_deref(), Some("f: taken as missing or left in place: 1,201 × missing target\n"));
         assert_eq!(masked("g", &samples), None);
+    }
+
+    #[test]
+    fn windows_that_follow_gradients_are_told_as_a_number_of_events_or_from_the_least_to_the_most() {
+        let told = |windows: &[f64]| {
+            let sample = |name: &str, value| Sample {
+                name: name.into(),
+                kind: MetricKind::Gauge,
+                labels: vec![("operator".to_owned(), "f".to_owned())],
+                value,
+            };
+            let windows = windows.iter().map(|window| sample("forecast_window", *window));
+            learned("f", &windows.chain([sample("forecast_updates", 2.0)]).collect::<Vec<_>>()).unwrap()
+        };
+        assert_eq!(told(&[]), "f: 1 instance, 2 updates, 0 keys known\n");
+        assert!(told(&[1.0, 1.0]).ends_with(" known, windows of 1 event by now\n"), "{}", told(&[1.0]));
+        assert!(told(&[16.0, 1.0]).ends_with(" known, windows of 1 to 16 events by now\n"), "{}", told(&[16.0, 1.0]));
     }
 
     #[test]
