@@ -61,6 +61,25 @@ pub enum ModelError {
         /// Events that a key needs.
         needed: u64,
     },
+    /// No forecast of a diagnosis was scored, as scores begin after its events.
+    #[error(
+        "no event was scored: there are {events}, and scores begin at row {from}, by `scores.from`; give more events, or leave \
+         `scores.from` out"
+    )]
+    ScoresBeginLater {
+        /// Events there were.
+        events: usize,
+        /// The first row that is scored.
+        from: u64,
+    },
+    /// No forecast of a diagnosis was scored.
+    #[error(
+        "no event of {events} was scored: there are too few events, or none has a label that counts; give more events"
+    )]
+    NothingScored {
+        /// Events there were.
+        events: usize,
+    },
     /// A cell was used out of order.
     #[error("a cell was used before its parameters were loaded or its windows unrolled")]
     CellNotLoaded,

@@ -80,6 +80,12 @@ fn gates_are_shares_and_there_are_as_many_steps_as_were_asked_for() {
         let shares = gates[..12].iter().chain(&gates[18..]);
         assert!(shares.into_iter().all(|share| *share > 0.0 && *share < 1.0));
     }
+    let short = on(&config, &log, |subject| diagnose::gates(subject, ModelKind::Lstm, 3)).unwrap();
+    assert_eq!((short.gates[0].len(), short.cells[0].len()), (3 * 4 * 6, 3 * 6), "fewer than a window has");
+    for kind in [ModelKind::Rnn, ModelKind::Mlp] {
+        let error = on(&config, &log, |subject| diagnose::gates(subject, kind, 24)).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{}` has no gates", kind.as_str())), "{error}");
+    }
     let mut torch = config.clone();
     torch.model.backend = BackendKind::Libtorch;
     let error = on(&torch, &log, |subject| diagnose::gates(subject, ModelKind::Lstm, 24)).unwrap_err();
@@ -120,6 +126,12 @@ fn what_cannot_be_diagnosed_is_told() {
     assert!(too_few.to_string().contains("a key needs at least 41"), "{too_few}");
     let nothing = on(&config, &[], |subject| diagnose::cost(subject, ModelKind::Gru)).unwrap_err();
     assert!(nothing.to_string().contains("too few events"), "{nothing}");
+    let mut late = config.clone();
+    late.scores.from = 30;
+    let unscored = on(&late, &log(30, 0.5), |subject| diagnose::order(subject, 1)).unwrap_err().to_string();
+    assert!(unscored.contains("there are 30, and scores begin at row 30, by `scores.from`"), "{unscored}");
+    let unscored = on(&config, &log(2, 0.5), |subject| diagnose::order(subject, 1)).unwrap_err().to_string();
+    assert!(unscored.contains("too few events"), "{unscored}");
     let mut control = config.clone();
     control.model = Default::default();
     control.model.kind = ModelKind::Persistence;

@@ -11,7 +11,7 @@ pub use order::{Order, order};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sluicegate_core::{Batch, BoxError, Metrics};
+use sluicegate_core::{Batch, BoxError, ConfigError, Metrics};
 
 use crate::cell::{CellKind, CellShape, GateTrace};
 use crate::config::{ForecastConfig, MixtureSetting};
@@ -84,18 +84,32 @@ pub fn gradients(subject: Subject<'_>, kind: ModelKind, lags: usize) -> Result<G
     }
 }
 
-/// What the gates did in the last `steps` steps of the key with most events, after the network has learned from all.
+/// What the gates did in the last `steps` steps of the key with most events, after the network has learned from all; in fewer where
+/// it has fewer.
 ///
 /// # Errors
-/// When the settings are wrong, there are no events, or the backend does not tell.
+/// When the settings are wrong, the network has no gates, there are no events, or the backend does not tell.
 pub fn gates(subject: Subject<'_>, kind: ModelKind, steps: usize) -> Result<GateTrace, BoxError> {
     let mut config = subject.alone(kind);
+    let network = kind.network().ok_or(ModelError::NoNetwork(kind))?;
+    if config.model.cell_shape(network, 1).kind.gates() == 1 {
+        let error = ConfigError::new("model.kind", format!("`{}` has no gates", kind.as_str()));
+        return Err(error.help("set it to \"lstm\" or \"gru\"").into());
+    }
     let every = config.model.bptt.every.max(1);
     config.model.measured_lags = Some(steps.max(every).next_multiple_of(every));
     forecast::watch(&config, subject, &Metrics::new(), |network, busiest| {
         let (slot, events) = busiest.unwrap_or((0, 0));
-        network.gates(slot, events)
+        Ok(last_steps(network.gates(slot, events)?, steps))
     })
+}
+
+/// A trace without what came before its last `steps` steps: a training window may be longer than what was asked for.
+fn last_steps(mut trace: GateTrace, steps: usize) -> GateTrace {
+    let keep = |values: &mut Vec<f32>, width: usize| drop(values.drain(..values.len().saturating_sub(steps * width)));
+    trace.gates.iter_mut().for_each(|gates| keep(gates, trace.names.len() * trace.hidden));
+    trace.cells.iter_mut().for_each(|cells| keep(cells, trace.hidden));
+    trace
 }
 
 /// What a network of this kind costs on these events.
@@ -123,4 +137,18 @@ fn multiply_adds(shape: &CellShape, windows: f64) -> f64 {
         _ => (0..shape.layers).map(|layer| of_layer(if layer == 0 { shape.inputs } else { shape.hidden })).sum(),
     };
     weights as f64 * (1.0 + 3.0 * windows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_trace_the_last_steps_are_left() {
+        let numbers = |count: u8| (0..count).map(f32::from).collect::<Vec<_>>();
+        let trace = GateTrace { names: &["a", "b"], hidden: 3, gates: vec![numbers(30)], cells: vec![numbers(15)] };
+        let last = last_steps(trace.clone(), 2);
+        assert_eq!((&last.gates[0], &last.cells[0]), (&numbers(30)[18..].to_vec(), &numbers(15)[9..].to_vec()));
+        assert_eq!(last_steps(trace.clone(), 6), trace);
+    }
 }

@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 use sluicegate_core::{Batch, BoxError, Metrics, Offset, Offsets, Roles};
 
 use super::Subject;
+use crate::error::ModelError;
 use crate::forecast;
 use crate::random::Random;
 
@@ -33,9 +34,14 @@ impl Order {
 /// Scores the network that the settings name, alone, on the events as they are and in as many other orders as there are seeds.
 ///
 /// # Errors
-/// When the settings are wrong.
+/// When the settings are wrong, or no event is scored.
 pub fn order(subject: Subject<'_>, seeds: u64) -> Result<Order, BoxError> {
-    let config = subject.alone(subject.config.model.kind);
+    let (config, events) = (subject.alone(subject.config.model.kind), subject.events());
+    let from = config.scores.from;
+    // Known before anything has been learned.
+    if from > 0 && events as u64 <= from {
+        return Err(ModelError::ScoresBeginLater { events, from }.into());
+    }
     let score = |config: &crate::ForecastConfig, log: &[Batch]| -> Result<f64, BoxError> {
         let metrics = Metrics::new();
         forecast::watch(config, Subject { log, ..subject }, &metrics, |_, _| Ok(()))?;
@@ -47,6 +53,9 @@ pub fn order(subject: Subject<'_>, seeds: u64) -> Result<Order, BoxError> {
         };
         let all: Vec<f64> =
             samples.iter().filter(is_nll).map(|sample| sample.value).filter(|value| value.is_finite()).collect();
+        if all.is_empty() {
+            return Err(ModelError::NothingScored { events }.into());
+        }
         Ok(all.iter().sum::<f64>() / all.len() as f64)
     };
     let mut scores = Vec::new();
