@@ -84,11 +84,77 @@ fn what_cannot_be_diagnosed_is_told_with_what_to_do() {
     assert_says(PIPELINE, &["gradients", "--lags", "0"], wrong, &["from 1 to 10000"]);
     let failed = ExitCode::FAILURE;
     assert_says(PIPELINE, &["gradients", "--events", "40"], failed, &["too few events", "give more events"]);
-    assert_says(PIPELINE, &["gates", "--set", "next.model.kind=rnn"], failed, &["`rnn` has no gates"]);
+    for kind in ["rnn", "mlp"] {
+        let model = format!("next.model={{ kind = \"{kind}\", hidden = 4, head = \"categorical\" }}");
+        let says = format!("`{kind}` has no gates");
+        assert_says(PIPELINE, &["gates", "--set", &model], wrong, &["`operator.next.model.kind`", &says]);
+    }
     assert_says(
         PIPELINE,
         &["gates", "--set", "next.model.backend=libtorch"],
         failed,
         &["set `model.backend` to \"native\""],
     );
+}
+
+#[test]
+fn wrong_settings_are_told_with_their_place_as_a_check_does() {
+    let wrong = ExitCode::from(2);
+    let experts = ["cost", "--set", "next.model.kind=experts"];
+    assert_says(PIPELINE, &experts, wrong, &["pipeline.toml:12:", "`operator.next.model.hidden`", "is of networks"]);
+    let control = PIPELINE.replace("model = { kind = \"gru\", hidden = 4", "model = { kind = \"markov\"");
+    let control = control.replace(", bptt = { every = 2, window = 8 }, update_every = 8", "");
+    assert_says(&control, &["order"], wrong, &["pipeline.toml:12:", "`operator.next.model.kind`", "is no network"]);
+    let kafka = "source.symbols = { type = \"kafka\", bootstrap_servers = \"127.0.0.1:1\", topics = \"a\" }";
+    let live = PIPELINE.replace("source.symbols = { type = \"copy\", lag = 4, streams = 4, events = 2000 }", kafka);
+    assert_says(&live, &["cost"], wrong, &["`symbols` is a live source"]);
+}
+
+#[test]
+fn an_order_that_was_not_scored_is_an_error_that_says_why_and_nothing_is_written() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let order = |more: &[&str], parts: &[&str]| {
+        let args = [&["order", "--seeds", "1", "--out", out.to_str().unwrap()], more].concat();
+        assert_says(PIPELINE, &args, ExitCode::FAILURE, parts);
+        assert!(!out.exists());
+    };
+    order(&["--set", "next.scores.from=2000"], &["there are 2000", "`scores.from`", "give more events"]);
+    order(&["--events", "2"], &["no event of 2 was scored", "too few events"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_told_before_anything_is_read() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (inside, above) = (file.path().join("a").join("b"), file.path());
+    for folder in [inside.as_path(), above] {
+        let args = ["cost", "--operator", "none", "--out", folder.to_str().unwrap()];
+        assert_says(PIPELINE, &args, ExitCode::FAILURE, &["cannot write into", "give another folder with --out"]);
+    }
+}
+
+#[test]
+fn no_more_steps_of_gates_are_shown_than_were_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().to_str().unwrap();
+    assert_says(PIPELINE, &["gates", "--lags", "3", "--out", out], ExitCode::SUCCESS, &["topmost layer of `gru`"]);
+    let file = File::open(folder.path().join("gates.parquet")).unwrap();
+    let mut reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    assert_eq!(reader.next().unwrap().unwrap().num_rows(), 3);
+}
+
+#[test]
+#[cfg(feature = "symbols")]
+fn operators_before_the_forecast_are_run_first() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("text.txt");
+    std::fs::write(&file, "to be or not to be ".repeat(40)).unwrap();
+    let source = format!("source.books = {{ type = \"text\", path = {:?} }}", file.to_str().unwrap());
+    let pipeline = PIPELINE
+        .replace("source.symbols = { type = \"copy\", lag = 4, streams = 4, events = 2000 }", &source)
+        .replace("targets = [\"copy\"]\nfeatures = { categories = [\"symbol\"] }", "targets = [\"symbol\"]")
+        .replace("max = 6", "max = 16")
+        + "[operator.symbols]\ntype = \"symbols\"\ninput = \"books\"\ncolumn = \"bytes\"\nunit = \"byte\"\n";
+    assert_says(&pipeline, &["cost"], ExitCode::SUCCESS, &["next on 760 events"]);
+    assert_says(&pipeline, &["cost", "--events", "300"], ExitCode::SUCCESS, &["next on 300 events"]);
 }

@@ -28,6 +28,9 @@ pub(crate) fn diagnose(
     console: &mut Console<'_>,
 ) -> Result<Ending, Failure> {
     let args = command.args();
+    if let Some(folder) = &args.out {
+        probe(folder).map_err(|error| unwritable(folder, &error))?;
+    }
     let document = args.pipeline.document(console)?;
     let events = Events::read(&document, args, registry)?;
     let subject = Subject { config: &events.config, log: &events.log, base_dir: &events.base_dir };
@@ -38,7 +41,7 @@ pub(crate) fn diagnose(
         DiagnoseCommand::Cost(_) => cost(subject),
         DiagnoseCommand::Truncation(args) => truncation(subject, args.lags()),
     };
-    let report = made.map_err(|error| Failure::failed_by(error.as_ref()))?;
+    let report = made.map_err(|error| events.failure(&error))?;
     console.out(format_args!("{}: {}\n{}", events.about(), report.about, report.text()))?;
     if let Some(folder) = &args.out {
         write(&report, folder, console)?;
@@ -47,17 +50,26 @@ pub(crate) fn diagnose(
 }
 
 fn write(report: &Report, folder: &Path, console: &mut Console<'_>) -> Result<(), Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::failed(format!(
-            "cannot write into {}: {error}\n  help: give another folder with --out",
-            folder.display()
-        ))
-    };
+    let failed = |error: &dyn std::fmt::Display| unwritable(folder, error);
     std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     let name = |ending: &str| folder.join(format!("{}.{ending}", report.name));
     report.write_parquet(&name("parquet")).map_err(|error| failed(&error))?;
     report.picture.write(&name("svg")).map_err(|error| failed(&error))?;
     console.out(format_args!("\nwritten: {} and {}\n", name("svg").display(), name("parquet").display()))
+}
+
+fn unwritable(folder: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!("cannot write into {}: {error}\n  help: give another folder with --out", folder.display()))
+}
+
+/// Tries whether a file can be made in a folder, or where the folder would be made, and leaves nothing behind: who has waited for
+/// networks to learn should not hear of it only then.
+fn probe(folder: &Path) -> std::io::Result<()> {
+    let exists = |folder: &&Path| folder.symlink_metadata().is_ok();
+    let existing = folder.ancestors().find(exists).unwrap_or(Path::new("."));
+    let file = existing.join(format!(".sluice-diagnose-{}", std::process::id()));
+    std::fs::File::create_new(&file)?;
+    std::fs::remove_file(&file)
 }
 
 /// Norms of gradients by lag, of each kind.
@@ -78,7 +90,7 @@ fn gradients(subject: Subject<'_>, lags: usize) -> Result<Report, BoxError> {
         notes: Vec::new(),
         picture: Picture::lines(
             "How far back a gradient reaches",
-            Axis::linear("events back, k"),
+            Axis::whole("events back, k"),
             Axis::logarithmic("‖∂ loss / ∂ state k events earlier‖, relative to k = 0"),
             lines,
         ),
@@ -90,9 +102,6 @@ fn gradients(subject: Subject<'_>, lags: usize) -> Result<Report, BoxError> {
 fn gates(subject: Subject<'_>, steps: usize) -> Result<Report, BoxError> {
     let kind = subject.config.model.kind;
     let trace = diagnose::gates(subject, kind, steps)?;
-    if trace.names.is_empty() {
-        return Err(format!("`{}` has no gates; set model.kind to \"lstm\" or \"gru\"", kind.as_str()).into());
-    }
     let (hidden, names) = (trace.hidden, trace.names.len());
     let top = trace.gates.last().ok_or("the network has no layer")?;
     let steps = top.len() / (hidden * names);
@@ -120,7 +129,7 @@ fn gates(subject: Subject<'_>, steps: usize) -> Result<Report, BoxError> {
         notes: Vec::new(),
         picture: Picture::lines(
             "What the gates let through",
-            Axis::linear("event"),
+            Axis::whole("event"),
             Axis::linear("mean over units"),
             lines,
         ),
@@ -149,7 +158,7 @@ fn order(subject: Subject<'_>, seeds: u64) -> Result<Report, BoxError> {
         notes: vec![format!("lost without the order: {mean:.4}{error} nats (standard error over seeds): {verdict}")],
         picture: Picture::lines(
             "What is lost without the order",
-            Axis::linear("seed"),
+            Axis::whole("seed"),
             Axis::linear("mean NLL, nats"),
             vec![Line::by_index("as they are", &of(0)), Line::by_index("shuffled", &of(1))],
         ),
@@ -217,7 +226,7 @@ fn truncation(subject: Subject<'_>, lags: usize) -> Result<Report, BoxError> {
         notes,
         picture: Picture::lines(
             "What a window leaves out",
-            Axis::linear("events of a window, k2"),
+            Axis::whole("events of a window, k2"),
             Axis::logarithmic("estimated relative bias of its gradient"),
             lines,
         ),

@@ -18,7 +18,7 @@ const LEFT: f64 = 78.0;
 const RIGHT: f64 = 660.0;
 const TOP: f64 = 52.0;
 const BOTTOM: f64 = 396.0;
-/// Smaller values than this are drawn at the lower edge of a logarithmic axis.
+/// Smaller values than this are as good as none, and a line over a logarithmic axis ends before them.
 const SMALLEST: f64 = 1e-12;
 
 /// A picture, with all that is in it.
@@ -44,16 +44,43 @@ enum Kind {
 /// What an axis is of.
 pub(super) struct Axis {
     what: &'static str,
-    is_logarithmic: bool,
+    spacing: Spacing,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Spacing {
+    Linear,
+    /// Of whole numbers, without ticks between them.
+    Whole,
+    Logarithmic,
 }
 
 impl Axis {
     pub(super) fn linear(what: &'static str) -> Self {
-        Self { what, is_logarithmic: false }
+        Self { what, spacing: Spacing::Linear }
+    }
+
+    /// Of whole numbers.
+    pub(super) fn whole(what: &'static str) -> Self {
+        Self { what, spacing: Spacing::Whole }
     }
 
     pub(super) fn logarithmic(what: &'static str) -> Self {
-        Self { what, is_logarithmic: true }
+        Self { what, spacing: Spacing::Logarithmic }
+    }
+
+    /// Whether there is a place for a value on it.
+    fn shows(&self, value: f64) -> bool {
+        value.is_finite() && (self.spacing != Spacing::Logarithmic || value >= SMALLEST)
+    }
+
+    /// From values on it to places on the paper, with a share of room at both ends; `None` without values.
+    fn scale(&self, values: impl Iterator<Item = f64>, room: f64, places: Range<f64>) -> Option<Scale> {
+        match self.spacing {
+            Spacing::Linear => Scale::linear(values, room, 0.0, places),
+            Spacing::Whole => Scale::linear(values, room, 1.0, places),
+            Spacing::Logarithmic => Scale::logarithmic(values, places),
+        }
     }
 }
 
@@ -68,6 +95,11 @@ impl Line {
     pub(super) fn by_index(name: &str, values: &[f64]) -> Self {
         let points = values.iter().enumerate().map(|(at, value)| (at as f64, *value)).collect();
         Self { name: name.to_owned(), points }
+    }
+
+    /// Its points, without those for which there is no place: wherever some are missing, another stretch begins.
+    fn stretches<'a>(&'a self, y: &'a Axis) -> impl Iterator<Item = &'a [(f64, f64)]> {
+        self.points.split(|point| !y.shows(point.1)).filter(|stretch| !stretch.is_empty())
     }
 }
 
@@ -97,22 +129,26 @@ impl Picture {
 }
 
 fn draw_lines(svg: &mut Svg, x: &Axis, y: &Axis, lines: &[Line]) -> Result<(), BoxError> {
-    let points = || lines.iter().flat_map(|line| &line.points).filter(|point| point.1.is_finite());
-    let across = Scale::linear(points().map(|point| point.0), 0.0, LEFT..RIGHT);
-    let up = |values: &mut dyn Iterator<Item = f64>| match y.is_logarithmic {
-        true => Scale::logarithmic(values, BOTTOM..TOP),
-        false => Scale::linear(values, 0.06, BOTTOM..TOP),
-    };
-    let up = up(&mut points().map(|point| point.1));
+    let points = || lines.iter().flat_map(|line| line.stretches(y)).flatten();
+    let across = x.scale(points().map(|point| point.0), 0.0, LEFT..RIGHT);
+    let up = y.scale(points().map(|point| point.1), 0.06, BOTTOM..TOP);
     let (Some(across), Some(up)) = (across, up) else { return Err("there is nothing to draw".into()) };
     svg.y_axis(y.what, &up)?;
     svg.x_axis(x.what, &across)?;
     for (place, line) in lines.iter().enumerate() {
-        let known = line.points.iter().filter(|point| point.1.is_finite());
-        let path: Vec<String> = known.map(|(x, y)| format!("{:.1},{:.1}", across.at(*x), up.at(*y))).collect();
         let (colour, dashes) = (COLOURS[place % COLOURS.len()], DASHES[place % DASHES.len()]);
         let stroke = format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"2.2\" stroke-dasharray=\"{dashes}\"");
-        writeln!(svg.text, "<polyline points=\"{}\" {stroke} stroke-linejoin=\"round\"/>", path.join(" "))?;
+        for stretch in line.stretches(y) {
+            // There is no line through one point.
+            if let [(x, y)] = stretch {
+                let (x, y) = (across.at(*x), up.at(*y));
+                writeln!(svg.text, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>")?;
+                continue;
+            }
+            let path: Vec<String> =
+                stretch.iter().map(|(x, y)| format!("{:.1},{:.1}", across.at(*x), up.at(*y))).collect();
+            writeln!(svg.text, "<polyline points=\"{}\" {stroke} stroke-linejoin=\"round\"/>", path.join(" "))?;
+        }
         let at = legend_at(place);
         writeln!(svg.text, "<path d=\"M{},{at} h28\" {stroke}/>", RIGHT + 14.0)?;
         svg.write((RIGHT + 48.0, at + 5.0), "start", &line.name)?;
@@ -122,7 +158,9 @@ fn draw_lines(svg: &mut Svg, x: &Axis, y: &Axis, lines: &[Line]) -> Result<(), B
 
 fn draw_bars(svg: &mut Svg, unit: &str, names: &[String], groups: &[(String, Vec<f64>)]) -> Result<(), BoxError> {
     let values = groups.iter().flat_map(|(_, values)| values).copied().filter(|value| value.is_finite());
-    let up = Scale::linear(values.chain([0.0]), 0.0, BOTTOM..TOP).ok_or("there is nothing to draw")?;
+    // With room above the highest bar for the number on it.
+    let values = values.chain([0.0]).map(|value| value * 1.1);
+    let up = Scale::linear(values, 0.0, 0.0, BOTTOM..TOP).ok_or("there is nothing to draw")?;
     svg.y_axis(unit, &up)?;
     let group_width = (RIGHT - LEFT) / groups.len().max(1) as f64;
     let bar_width = group_width * 0.76 / names.len().max(1) as f64;
@@ -209,12 +247,14 @@ struct Scale {
 }
 
 impl Scale {
-    /// With a share of room above and below; `None` without values.
-    fn linear(values: impl Iterator<Item = f64>, room: f64, places: Range<f64>) -> Option<Self> {
+    /// With a share of room above and below, and no ticks closer than `step_min`; `None` without values.
+    fn linear(values: impl Iterator<Item = f64>, room: f64, step_min: f64, places: Range<f64>) -> Option<Self> {
         let (low, high) = bounds(values)?;
+        // A single value stands in the middle.
+        let (low, high) = if high - low < 1e-9 { (low - 0.5, high + 0.5) } else { (low, high) };
         let room = (high - low) * room;
-        let (low, high) = (low - room, (high + room).max(low + 1e-9));
-        let step = tick_step((high - low) / 5.0);
+        let (low, high) = (low - room, high + room);
+        let step = tick_step((high - low) / 5.0).max(step_min);
         let first = (low / step).ceil();
         let ticks =
             (0..12).map(|place| (first + f64::from(place)) * step).take_while(|tick| *tick <= high + step * 1e-6);
@@ -287,8 +327,11 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_text_is_escaped() {
-        let ticks = |low: f64, high: f64| Scale::linear([low, high].into_iter(), 0.0, 0.0..1.0).unwrap().ticks;
+        let ticks = |low: f64, high: f64| Scale::linear([low, high].into_iter(), 0.0, 0.0, 0.0..1.0).unwrap().ticks;
         assert_eq!(ticks(0.0, 63.0), [0.0, 20.0, 40.0, 60.0]);
+        let whole = |high: f64| Axis::whole("").scale([0.0, high].into_iter(), 0.0, 0.0..1.0).unwrap().ticks;
+        assert_eq!((whole(2.0), whole(63.0)), (vec![0.0, 1.0, 2.0], vec![0.0, 20.0, 40.0, 60.0]));
+        assert_eq!(whole(0.0), [0.0], "a single seed");
         assert_eq!(
             ticks(-0.3, 0.7).iter().map(|tick| short(*tick)).collect::<Vec<_>>(),
             ["-0.2", "0", "0.2", "0.4", "0.6"]
@@ -296,6 +339,33 @@ mod tests {
         let scale = Scale::logarithmic([1.0, 3e-7].into_iter(), 0.0..7.0).unwrap();
         assert_eq!((short(scale.ticks[0]).as_str(), scale.at(1e-7), scale.at(0.0)), ("1e-7", 0.0, -5.0));
         assert_eq!(escaped("a < b & c"), "a &lt; b &amp; c");
+    }
+
+    #[test]
+    fn a_lone_point_is_a_dot_in_the_middle_and_a_gap_is_left_open() {
+        let line = |values: &[f64]| Line::by_index("a", values);
+        let svg = drawn(&Picture::lines("", Axis::whole(""), Axis::linear(""), vec![line(&[0.3])]));
+        let middle = format!("<circle cx=\"{:.1}\" cy=\"{:.1}\"", (LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0);
+        assert!(svg.contains(&middle) && !svg.contains("<polyline"), "{svg}");
+        let gap = vec![line(&[1.0, 2.0, f64::NAN, 3.0, 4.0, f64::INFINITY, 5.0])];
+        let svg = drawn(&Picture::lines("", Axis::whole(""), Axis::linear(""), gap));
+        assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (2, 1), "{svg}");
+    }
+
+    #[test]
+    fn a_line_ends_where_values_are_too_small_for_a_logarithmic_axis() {
+        let line = vec![Line::by_index("a", &[1.0, 1e-6, 1e-13, 0.0, 0.0])];
+        let svg = drawn(&Picture::lines("", Axis::whole(""), Axis::logarithmic(""), line));
+        assert!(svg.contains(&format!("points=\"{LEFT:.1},{TOP:.1} {RIGHT:.1},{BOTTOM:.1}\"")), "{svg}");
+    }
+
+    #[test]
+    fn the_number_on_the_highest_bar_does_not_reach_the_title() {
+        let svg = drawn(&Picture::bars("Title", "times", vec!["a".into()], vec![("time".to_owned(), vec![4.0])]));
+        let label = svg.lines().find(|line| line.ends_with(">4.0</text>")).unwrap();
+        let y: f64 = label.split("y=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().parse().unwrap();
+        // The title stands on 30, and digits are some 11 high.
+        assert!(y - 11.0 > 38.0, "{label}");
     }
 
     #[test]
