@@ -70,6 +70,11 @@ impl Keys {
         self.entries[slot].name.as_deref()
     }
 
+    /// How many events the key of a slot had.
+    pub(crate) fn events(&self, slot: usize) -> u64 {
+        self.entries[slot].events
+    }
+
     /// The slot of a key that is known.
     pub(crate) fn find(&self, key: Option<&str>) -> Option<usize> {
         let slot = match key {

@@ -76,7 +76,7 @@ pub use config::{
 };
 pub use error::ModelError;
 pub use family::ModelKind;
-pub use forecast::Column;
+pub use forecast::{Column, Generator, Sequences, Step, Value};
 pub use parameters::{Layout, ParameterSpec};
 pub use predictor::Predictor;
 pub use random::Random;

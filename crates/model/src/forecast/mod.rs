@@ -11,6 +11,7 @@ mod column;
 mod decode;
 mod desk;
 mod drift;
+mod generate;
 mod members;
 mod numbers;
 mod operator;
@@ -25,3 +26,4 @@ mod weight_gauges;
 mod weights;
 
 pub use column::Column;
+pub use generate::{Generator, Sequences, Step, Value};
