@@ -29,6 +29,8 @@ mod checkpoint;
 mod components;
 mod console;
 mod failure;
+#[cfg(feature = "model")]
+mod generate;
 mod interrupt;
 mod layout;
 mod logs;
@@ -104,6 +106,8 @@ fn dispatch(
         Command::Check(args) => check::check(&args, &registry, console),
         Command::Components(args) => components::components(&args, &registry, console),
         Command::Checkpoint(command) => checkpoint::checkpoint(&command, &registry, console),
+        #[cfg(feature = "model")]
+        Command::Generate(args) => generate::generate(&args, &registry, console),
         Command::Produce(args) => produce::produce(&args, registry, console),
     }
 }
