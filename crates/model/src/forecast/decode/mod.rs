@@ -2,6 +2,7 @@
 
 mod bad;
 mod classes;
+mod generated;
 mod numbers;
 mod take;
 
