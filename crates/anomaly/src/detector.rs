@@ -15,6 +15,8 @@ pub(crate) const ERROR_ROWS: usize = 16;
 const DEVIATION_ALPHA: f64 = 0.002;
 /// No distance is measured by less than this share of the value's deviation.
 const FLOOR_SHARE: f64 = 0.01;
+/// Differences that are so much smaller than the value are taken for rounding: of a constant series nothing is new.
+const ROUNDING_SHARE: f64 = 1e-9;
 /// Values beyond it count as missing: their squares must stay finite.
 pub(crate) const VALUE_MAX: f64 = 1e100;
 
@@ -71,8 +73,8 @@ impl Verdict {
 ///
 /// At each row with a value the score is the sum of three parts, of the value, its trailing mean over 24 rows, and the trailing
 /// mean over 16 rows of |observed − forecast|. Each part is r / (r + 5), where r is the distance to the nearest earlier one (two
-/// rows back or more), over the root mean square of all earlier such distances or, if that is more, a hundredth of the value's
-/// deviation. An alarm is a score of at least `threshold`, after the probation, and more than max(`mute_rows`, `mute_share` · rows
+/// rows back or more), over the root mean square of all earlier such distances or, where those are more, a hundredth of the value's
+/// deviation or a billionth of the value. An alarm is a score of at least `threshold`, after the probation, and more than max(`mute_rows`, `mute_share` · rows
 /// so far) rows after the last alarm. Costs O(log n) for n rows.
 ///
 /// A row whose value is missing, not finite or beyond 1e100 changes nothing and is counted nowhere. One with such a forecast has
@@ -136,7 +138,7 @@ impl Detector {
         let value = usable(observed)?;
         let state = &mut self.state;
         state.rows += 1;
-        let floor = FLOOR_SHARE * state.moments.deviation();
+        let floor = (FLOOR_SHARE * state.moments.deviation()).max(ROUNDING_SHARE * value.abs());
         let level = state.level.mean(LEVEL_ROWS, value);
         let error = usable(forecast).map(|forecast| state.error.mean(ERROR_ROWS, (value - forecast).abs()));
         let statistics = [Some(value), Some(level), error];
@@ -212,6 +214,16 @@ mod tests {
             assert_eq!(detector.observe(Some(3.0), bad).unwrap().parts[2], None);
         }
         assert!(detector.observe(Some(3.0), Some(3.0)).unwrap().parts[2].is_some());
+    }
+
+    #[test]
+    fn what_rounding_makes_of_a_constant_is_nothing_new() {
+        let mut detector = detector(0);
+        for row in 0..400 {
+            let forecast = 5.0 + f64::from(row * row % 7 - 3) * f64::EPSILON;
+            let verdict = detector.observe(Some(5.0), Some(forecast)).unwrap();
+            assert!(!verdict.alarm && verdict.score.is_none_or(|score| score < 1e-3), "row {row}: {verdict:?}");
+        }
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Components(ComponentsArgs),
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    #[cfg(feature = "model")]
+    Generate(GenerateArgs),
     Produce(ProduceArgs),
     #[cfg(feature = "model")]
     #[command(subcommand)]
@@ -248,6 +250,52 @@ pub(crate) struct ReshardArgs {
     /// Lets partitions begin cold whose keys came to several others, instead of refusing
     #[arg(long)]
     pub(crate) cold: bool,
+}
+
+/// Samples sequences forward from what a pipeline has learned
+///
+/// Draws the next event of a key from the forecast of its newest checkpoint, takes it for that event, and so on. Symbols come out as
+/// text and other classes one per line; of numbers many paths are drawn, which come out as a fan of quantiles. Nothing is learned
+/// and no checkpoint is written.
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// So many events
+    #[arg(long, value_name = "N")]
+    pub(crate) length: usize,
+    /// The same seed gives the same sequence
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Where the checkpoints are: a folder or a URL [default: where `[checkpoint]` says]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) checkpoint: Option<String>,
+    /// The operator of type forecast [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+    /// The partition [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) partition: Option<String>,
+    /// The key to go on with [default: the only one]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The file to write: of numbers .parquet, of sound also .wav; else text [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Draws classes by their probabilities to the power of 1/T: below 1 what is probable comes more often
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub(crate) temperature: f64,
+    /// Stops at the first end of a text, where the symbols have one
+    #[arg(long)]
+    pub(crate) stop_at_end: bool,
+    /// Paths of numbers to draw [default: 100]
+    #[arg(long, value_name = "M")]
+    pub(crate) paths: Option<NonZeroUsize>,
+    /// Writes every path beside the quantiles over them
+    #[arg(long)]
+    pub(crate) keep_paths: bool,
 }
 
 /// Feeds a Kafka topic from Parquet files

@@ -73,7 +73,19 @@ impl<'a> Console<'a> {
 
     /// Writes a result.
     pub(crate) fn out(&mut self, text: Arguments<'_>) -> Result<(), Failure> {
-        match self.out.write_fmt(text).and_then(|()| self.out.flush()) {
+        let written = self.out.write_fmt(text);
+        self.written(written)
+    }
+
+    /// Writes a result that need not be text.
+    #[cfg(feature = "model")]
+    pub(crate) fn out_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.out.write_all(bytes);
+        self.written(written)
+    }
+
+    fn written(&mut self, written: io::Result<()>) -> Result<(), Failure> {
+        match written.and_then(|()| self.out.flush()) {
             Ok(()) => Ok(()),
             // Whoever read our output has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::quiet(Ending::Done)),

@@ -31,6 +31,8 @@ mod console;
 #[cfg(feature = "model")]
 mod diagnose;
 mod failure;
+#[cfg(feature = "model")]
+mod generate;
 mod interrupt;
 mod layout;
 mod logs;
@@ -108,6 +110,8 @@ fn dispatch(
         Command::Checkpoint(command) => checkpoint::checkpoint(&command, &registry, console),
         #[cfg(feature = "model")]
         Command::Diagnose(command) => diagnose::diagnose(&command, &registry, console),
+        #[cfg(feature = "model")]
+        Command::Generate(args) => generate::generate(&args, &registry, console),
         Command::Produce(args) => produce::produce(&args, registry, console),
     }
 }

@@ -56,7 +56,7 @@ pub use operator::{Operator, OperatorConfig, OperatorFactory, Output, Placement}
 pub use passing::Passing;
 pub use registry::{ComponentInfo, ComponentKind, Registry, RegistryError};
 pub use rejected::Rejected;
-pub use roles::Roles;
+pub use roles::{Roles, SAMPLE_RATE};
 pub use sink::{Delivery, Sink, SinkConfig, SinkFactory};
 pub use snapshot::{SnapshotEntry, SnapshotError, SnapshotReader, SnapshotWriter};
 pub use source::{Progress, Reader, Source, SourceConfig};

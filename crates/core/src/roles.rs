@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{Schema, SchemaRef};
 
+/// In the metadata of a schema whose rows are samples of sound: how many there are a second.
+pub const SAMPLE_RATE: &str = "sluicegate.sample-rate";
+
 const TIME: &str = "sluicegate.time";
 const KEY: &str = "sluicegate.key";
 

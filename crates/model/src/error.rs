@@ -163,6 +163,9 @@ pub enum ModelError {
         /// Its value now.
         here: String,
     },
+    /// No sequence can be generated from a state.
+    #[error("nothing can be generated: {0}")]
+    Generate(String),
     /// A snapshot whose contents contradict each other or the settings.
     #[error("the snapshot cannot be restored: {0}")]
     Restore(String),

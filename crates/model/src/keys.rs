@@ -76,6 +76,11 @@ impl Keys {
         all.filter(|(_, events)| *events > 0).max_by_key(|(_, events)| *events)
     }
 
+    /// How many events the key of a slot had.
+    pub(crate) fn events(&self, slot: usize) -> u64 {
+        self.entries[slot].events
+    }
+
     /// The slot of a key that is known.
     pub(crate) fn find(&self, key: Option<&str>) -> Option<usize> {
         let slot = match key {

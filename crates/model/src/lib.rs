@@ -77,7 +77,7 @@ pub use config::{
 };
 pub use error::ModelError;
 pub use family::ModelKind;
-pub use forecast::Column;
+pub use forecast::{Column, Generator, Sequences, Step, Value};
 pub use parameters::{Layout, ParameterSpec};
 pub use predictor::{Inspect, Predictor};
 pub use random::Random;

@@ -262,7 +262,11 @@ fn settings_that_make_no_sense_of_classes_are_refused_with_what_to_do() {
     let numbers = Arc::new(Float64Array::from(vec![1.0])) as ArrayRef;
     let records = RecordBatch::try_from_iter([("y", numbers), ("light", texts(&["a"]))]).unwrap();
     type Change = fn(&mut ForecastConfig);
-    let refused: [(Change, &str); 12] = [
+    let refused: [(Change, &str); 13] = [
+        (
+            |c| c.model.head = HeadKind::Bernoulli,
+            "`targets`: column `light` has type Utf8, but must hold booleans, or the integers 0 and 1; for other classes set model.head to \"categorical\", for numbers to \"student-t\", \"gaussian\" or \"quantiles\"",
+        ),
         (
             |c| c.targets = vec!["y".into()],
             "`targets`: column `y` has type Float64, but must hold text, an integer or a boolean; for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes",

@@ -11,6 +11,7 @@
 //! | [`quantiles`] | [`Quantiles`]: stated by its quantiles |
 //! | [`distribution`] | [`Distribution`]: one of the families above |
 //! | [`mixture`] | [`Mixture`] of several, [`FixedShare`]: how its weights follow the data |
+//! | [`choose()`] | choices by weight, for samples |
 //! | [`pinball()`] | the score of one quantile |
 //! | [`tally`] | [`Score`], [`Tally`]: scores and their sums |
 //! | [`classes`] | [`ClassScore`], [`ClassTally`]: the same for forecasts of classes; [`mix`], [`ln_mix`] |
@@ -47,6 +48,7 @@ pub mod running;
 pub mod student_t;
 pub mod tally;
 
+mod choose;
 mod gamma_ratio;
 mod location_scale;
 mod mixture_nodes;
@@ -55,6 +57,7 @@ mod sum;
 mod t_mass;
 mod t_quantile;
 
+pub use choose::choose;
 pub use classes::{ClassScore, ClassTally, ln_mix, mix, most_probable};
 pub use distribution::Distribution;
 pub use drift::PageHinkley;

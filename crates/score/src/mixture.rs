@@ -1,7 +1,7 @@
 //! A weighted mixture of distributions.
 
 use crate::mixture_nodes::{Core, integrate};
-use crate::{Distribution, LEVELS, Score};
+use crate::{Distribution, LEVELS, Score, choose};
 
 /// Steps of the search for a quantile; each at least halves the interval.
 const SEARCH_MAX: usize = 60;
@@ -138,6 +138,13 @@ impl<'a> Mixture<'a> {
             at = next;
         }
         at
+    }
+
+    /// A sample: `choice` says of which member and `at` where in it. Where both are drawn evenly from (0, 1), apart, the value has
+    /// this distribution.
+    pub fn sample(&self, choice: f64, at: f64) -> f64 {
+        let member = choose(self.weights.iter().copied(), choice).and_then(|place| self.members.get(place));
+        member.map_or(f64::NAN, |member| member.quantile(at))
     }
 
     /// The quantiles at [`LEVELS`], ascending.
@@ -311,6 +318,22 @@ mod tests {
         for (members, factor, apart) in [(2, 10.0, 1.0), (4, 10.0, 1.0), (3, 30.0, 3.0), (8, 30.0, 3.0)] {
             let error = worst_error(members, factor, apart, true);
             assert!(error < 3e-3, "{members} members, factor {factor}, apart {apart}: {error}");
+        }
+    }
+
+    /// By as many values of each member as its weight says, each a quantile of it.
+    #[test]
+    fn samples_have_the_distribution() {
+        let members = [t(-1.0, 0.5, 3.0), stated(), Distribution::gaussian(3.0, 0.2).unwrap()];
+        let mixture = Mixture::new(&[0.5, 0.2, 0.3], &members).unwrap();
+        let grid = |i: u32, n: u32| (f64::from(i) + 0.5) / f64::from(n);
+        let values: Vec<f64> = (0..100)
+            .flat_map(|choice| (0..200).map(move |at| (choice, at)))
+            .map(|(choice, at)| mixture.sample(grid(choice, 100), grid(at, 200)))
+            .collect();
+        for y in [-3.0, -1.0, -0.5, 0.3, 2.0, 3.0, 3.3] {
+            let below = values.iter().filter(|value| **value <= y).count() as f64 / values.len() as f64;
+            assert!((below - mixture.cdf(y)).abs() < 3e-3, "{below} against {} at {y}", mixture.cdf(y));
         }
     }
 

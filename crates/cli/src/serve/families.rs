@@ -91,6 +91,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "A mean score of a model so far: label stat says which (n is the number of events), label model whose; the \
          controls stand beside the operator's own forecast.",
     ),
+    gauge("forecast_contexts", "Contexts that count experts remember, with `model.experts`."),
     gauge(
         "forecast_window",
         "Events that the gradient flows back through by now, with `model.bptt.window = { adaptive = … }`.",

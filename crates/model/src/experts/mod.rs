@@ -99,9 +99,9 @@ impl Experts {
         self.said.iter_mut().for_each(|said| said.of = None);
     }
 
-    /// How many contexts are remembered.
-    pub(crate) fn contexts(&self) -> usize {
-        self.pools.iter().map(Pool::contexts).sum()
+    /// How many contexts are remembered, with the name of the metric that says so.
+    pub(crate) fn gauge(&self) -> (&'static str, f64) {
+        ("forecast_contexts", self.pools.iter().map(Pool::contexts).sum::<usize>() as f64)
     }
 
     /// Takes in the classes of a row of a wave. One that is missing changes nothing.

@@ -77,8 +77,8 @@ impl Predictor<f32> for ExpertPredictor {
         self.experts.forget(slot);
     }
 
-    fn counters(&self) -> Vec<(&'static str, u64)> {
-        vec![("forecast_contexts", self.experts.contexts() as u64)]
+    fn gauges(&self) -> Vec<(&'static str, f64)> {
+        vec![self.experts.gauge()]
     }
 
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

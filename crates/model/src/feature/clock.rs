@@ -82,6 +82,12 @@ impl Clocks {
         Reading { next: Some(time.saturating_add(self.interval.unwrap_or(clock.gap))), elapsed, went_back }
     }
 
+    /// When the key's next event is to be expected; `None` where none of its events had a time.
+    pub(super) fn next(&self, slot: usize) -> Option<i64> {
+        let clock = self.clocks.row(slot)[0];
+        clock.known.then(|| clock.time.saturating_add(self.interval.unwrap_or(clock.gap)))
+    }
+
     pub(super) fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {
         let keys = slots.len();
         to.i64("clock.time", &[keys], &self.clocks.gather(slots, |clock| clock.time))?;

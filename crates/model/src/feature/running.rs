@@ -49,6 +49,12 @@ impl Features {
         self.targets.last_level(slot, index, target)
     }
 
+    /// When the key's next event is to be expected, one interval after its last or one of its last gap; `None` where none of its
+    /// events had a time.
+    pub(crate) fn next_time(&self, slot: usize) -> Option<i64> {
+        self.clocks.next(slot)
+    }
+
     /// Takes an event into the statistics of its key and appends what they say to the wave. Returns whether its time lies
     /// before that of an earlier event of the key.
     pub fn observe(&mut self, event: &Event<'_>, wave: &mut Wave) -> bool {

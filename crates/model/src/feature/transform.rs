@@ -84,6 +84,13 @@ impl Transform {
         }
     }
 
+    /// The value that is seen as `seen`.
+    pub(crate) fn invert(&self, seen: f64) -> f64 {
+        match self.kind {
+            TransformKind::Log => (seen * self.unit).exp(),
+        }
+    }
+
     /// What is wrong with a value that the function has none for.
     pub(crate) fn refusal(&self) -> &'static str {
         match self.kind {
@@ -107,6 +114,7 @@ mod tests {
         assert!((step - 99.503_308_531_680_9).abs() < 1e-9, "{step}");
         assert_eq!([0.0, -0.0, -1.0, f64::NAN].map(|value| transform.apply(value)), [None; 4]);
         assert!(transform.apply(f64::MIN_POSITIVE).unwrap().is_finite());
+        assert!((transform.invert(transform.apply(101.0).unwrap()) - 101.0).abs() < 1e-9, "and back");
     }
 
     #[test]

@@ -112,6 +112,20 @@ impl Factory {
         columns.zip(self.columns.bytes()).map(vocabulary).collect()
     }
 
+    pub(super) fn of_classes(&self, shard: &ShardContext) -> Result<ForecastOperator<Classes>, ModelError> {
+        let lineup = Lineup::of(&self.config);
+        let models = self.models(&lineup, ModelKind::build_of_classes)?;
+        let desk = Classes::new(&self.config, &self.plan(&lineup, &shard.component), &lineup, shard);
+        Ok(ForecastOperator::new(self, models, desk, shard))
+    }
+
+    pub(super) fn of_numbers(&self, shard: &ShardContext) -> Result<ForecastOperator<Numbers>, ModelError> {
+        let lineup = Lineup::of(&self.config);
+        let models = self.models(&lineup, ModelKind::build)?;
+        let desk = Numbers::new(&self.config, &self.plan(&lineup, &shard.component), &lineup, shard);
+        Ok(ForecastOperator::new(self, models, desk, shard))
+    }
+
     /// The models in their initial state, in the order of the lineup.
     pub(super) fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
@@ -186,15 +200,10 @@ impl OperatorFactory for Factory {
     }
 
     fn build(&self, shard: &ShardContext) -> Result<Box<dyn Operator>, BoxError> {
-        let lineup = Lineup::of(&self.config);
-        let plan = self.plan(&lineup, &shard.component);
-        if self.config.model.head.is_of_classes() {
-            let models = self.models(&lineup, ModelKind::build_of_classes)?;
-            let desk = Classes::new(&self.config, &plan, &lineup, shard);
-            return Ok(Box::new(ForecastOperator::new(self, models, desk, shard)));
-        }
-        let models = self.models(&lineup, ModelKind::build)?;
-        let desk = Numbers::new(&self.config, &plan, &lineup, shard);
-        Ok(Box::new(ForecastOperator::new(self, models, desk, shard)))
+        Ok(if self.config.model.head.is_of_classes() {
+            Box::new(self.of_classes(shard)?)
+        } else {
+            Box::new(self.of_numbers(shard)?)
+        })
     }
 }

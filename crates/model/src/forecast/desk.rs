@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::decode::Events;
+use super::generate::{Chance, Drawn, Next};
 use super::stretch::Stretch;
 use super::vocabulary::Vocabulary;
 use crate::error::ModelError;
@@ -63,6 +64,10 @@ pub(super) trait Desk: Send {
 
     /// Keeps what is said of the event's successors: `said[model][row * width ..]`, `row` being the event's in the wave.
     fn issue(&mut self, at: At, said: &[Vec<Self::Forecast>], wave: &Wave, row: usize);
+
+    /// Draws a target of the next event of a key by what the product said of it one event ahead; `None` where it said nothing. A
+    /// target that is a class is one of those that `classes` knows.
+    fn draw(&mut self, next: Next, classes: Option<&Vocabulary>, chance: &mut Chance<'_>) -> Option<Drawn>;
 
     /// Ends the stretch, whose first row has this index among all of the shard: sums up its scores in the order of the log, so
     /// that the sums do not depend on how it was cut, and makes its table. Targets that are classes have their names in

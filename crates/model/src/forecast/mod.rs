@@ -11,6 +11,7 @@ mod column;
 mod decode;
 mod desk;
 mod drift;
+mod generate;
 mod members;
 mod model_gauges;
 mod numbers;
@@ -27,4 +28,5 @@ mod weight_gauges;
 mod weights;
 
 pub use column::Column;
+pub use generate::{Generator, Sequences, Step, Value};
 pub(crate) use watch::watch;

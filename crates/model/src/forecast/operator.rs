@@ -40,7 +40,7 @@ pub(super) struct ForecastOperator<D: Desk> {
     component: String,
     pub(super) columns: Columns,
     /// Of the columns of classes, in their order.
-    vocabularies: Vec<Vocabulary>,
+    pub(super) vocabularies: Vec<Vocabulary>,
     pub(super) bad_values: BadValuesConfig,
     pub(super) settings: Settings,
     /// Rows seen so far: the index of the next one.

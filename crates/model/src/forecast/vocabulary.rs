@@ -92,6 +92,12 @@ impl Vocabulary {
         self.open || self.numbers.contains_key(name) || matches!(name, "0" | "1")
     }
 
+    /// The numbers of the classes that are known, the open one not among them.
+    pub(super) fn numbers(&self) -> std::ops::Range<u32> {
+        let first = u32::from(self.open);
+        first..first + self.known()
+    }
+
     /// How many classes are known.
     pub(super) fn known(&self) -> u32 {
         self.names.len() as u32

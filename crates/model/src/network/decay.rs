@@ -99,7 +99,9 @@ fn tail(norms: &[f64]) -> f64 {
         .map(|(k, norm)| (k as f64, norm.ln()))
         .collect();
     let Some(last) = norms.last().copied() else { return f64::INFINITY };
-    if last == 0.0 {
+    // What is left below the last digit of the largest is rounding, and goes neither up nor down.
+    let largest = norms.iter().copied().fold(0.0, f64::max);
+    if last <= f64::from(f32::EPSILON) * largest {
         return 0.0;
     }
     let count = points.len() as f64;
@@ -151,6 +153,13 @@ mod tests {
         let decay = measured(24, |k| if k < 6 { 1.0 } else { 0.0 });
         assert_eq!((decay.window(1, 0.01), decay.window(4, 0.01)), (6, 12));
         assert_eq!(decay.relative()[5..7], [1.0, 0.0]);
+    }
+
+    /// Norms that have vanished are noise, which may well rise.
+    #[test]
+    fn what_rounding_leaves_of_gradients_asks_for_nothing() {
+        let decay = measured(64, |k| 0.5f64.powi(k as i32).max(1e-13 * 1.2f64.powi(k as i32)));
+        assert_eq!(decay.window(1, 0.1), 5);
     }
 
     #[test]

@@ -367,9 +367,6 @@ impl<F: Send> Predictor<F> for Network<F> {
             ("forecast_rollbacks", self.learner.rollbacks),
             ("forecast_states_reset", self.states_reset),
         ];
-        if let Some(experts) = &self.experts {
-            counters.push(("forecast_contexts", experts.contexts() as u64));
-        }
         if let Some(history) = &self.history {
             counters.push(("forecast_steps_recomputed", history.steps));
         }
@@ -381,7 +378,9 @@ impl<F: Send> Predictor<F> for Network<F> {
     }
 
     fn gauges(&self) -> Vec<(&'static str, f64)> {
-        self.truncation.as_ref().map_or_else(Vec::new, Truncation::gauges)
+        let mut gauges = self.truncation.as_ref().map_or_else(Vec::new, Truncation::gauges);
+        gauges.extend(self.experts.as_ref().map(Experts::gauge));
+        gauges
     }
 
     fn snapshot(&self, slots: &[usize], to: &mut SnapshotWriter) -> Result<(), ModelError> {

@@ -1,5 +1,6 @@
 //! The columns, and the rows of a stretch of one file.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -8,7 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use sluicegate_core::Roles;
+use sluicegate_core::{Roles, SAMPLE_RATE};
 
 use super::clock::{Clock, time_type};
 use super::frame::{Frame, Grid};
@@ -43,7 +44,10 @@ impl Shape {
         fields.extend(numbers.iter().enumerate().map(of_number));
         fields.push(Field::new(TIME, time_type(), false));
         let roles = Roles { time: Some(TIME.to_owned()), key: Some(key.unwrap_or(FILE).to_owned()) };
-        Self { schema: roles.mark(&Schema::new(fields)), grid, clock, has_key: key.is_some() }
+        let schema = Schema::new(fields);
+        let rate = (SAMPLE_RATE.to_owned(), clock.rate.to_string());
+        let schema = if of_samples { schema.with_metadata(HashMap::from([rate])) } else { schema };
+        Self { schema: roles.mark(&schema), grid, clock, has_key: key.is_some() }
     }
 
     /// Rows `first ..` of a recording, by what is said of each.

@@ -15,6 +15,7 @@ use super::column::Column;
 use super::decode::Events;
 use super::desk::{At, Desk};
 use super::drift::Drift;
+use super::generate::{Chance, Drawn, Next};
 use super::members::{Lineup, Shown};
 use super::plan::Plan;
 use super::stretch::Stretch;
@@ -258,6 +259,22 @@ impl Desk for Classes {
                 }
             }
         }
+    }
+
+    fn draw(&mut self, next: Next, classes: Option<&Vocabulary>, chance: &mut Chance<'_>) -> Option<Drawn> {
+        // Of each target the nearest horizon's.
+        let k = next.target * self.dims.horizons.len();
+        let due = |model: usize| self.outstanding.due(next.slot, next.event, k, model);
+        let mixed;
+        let said = match self.shown.first()? {
+            Shown::Member(model) => due(*model)?,
+            Shown::Mixture => {
+                let said: Vec<_> = (0..self.models).map(due).collect();
+                mixed = mix(self.weights.as_ref()?.due(next.slot, next.event, k)?, &said)?;
+                mixed.as_slice()
+            }
+        };
+        chance.class(said, classes?.numbers()).map(Drawn::Class)
     }
 
     fn close(

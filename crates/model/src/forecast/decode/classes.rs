@@ -33,7 +33,7 @@ pub(super) enum Holds {
 
 impl ClassColumn {
     /// The character that a class is; of a byte beyond ASCII a part of one.
-    fn character(&self, text: &str) -> u32 {
+    pub(super) fn character(&self, text: &str) -> u32 {
         if self.holds != Holds::Text {
             let of = |byte: u8| if byte.is_ascii() { byte.into() } else { PART_OF_CHARACTER };
             return text.parse().map_or(NO_CHARACTER, of);

@@ -2,6 +2,7 @@
 
 mod bad;
 mod classes;
+mod generated;
 mod numbers;
 mod take;
 
@@ -13,15 +14,20 @@ use super::vocabulary::Vocabulary;
 use crate::config::{BadValuesConfig, ForecastConfig, OnBadValue};
 use crate::error::ModelError;
 use crate::feature::Transform;
+use crate::head::HeadKind;
 pub(super) use bad::BadValueCounters;
 use bad::{Bad, refuse, settle};
 use classes::{ClassColumn, Holds, classes};
 use numbers::{NumberColumn, numbers};
-use take::{find, is_key, is_number, is_time, take, take_time};
+use take::{find, is_key, is_number, is_time, is_yes_or_no, take, take_time};
 
 /// What to do when a head for classes meets numbers.
 const NUMBERS_NEED_NO_CLASSES: &str =
     "for numbers set model.head to \"student-t\", \"gaussian\" or \"quantiles\"; or name a column of classes";
+
+/// What to do when a head for yes and no meets something else.
+const NEITHER_YES_NOR_NO: &str =
+    "for other classes set model.head to \"categorical\", for numbers to \"student-t\", \"gaussian\" or \"quantiles\"";
 
 /// Which columns mean what, by name and place.
 #[derive(Debug, Clone)]
@@ -114,7 +120,11 @@ impl Columns {
             };
         let classes = |setting: &str, names: &[String]| -> Result<Vec<ClassColumn>, ConfigError> {
             let class = |name: &String| {
-                let column = find(schema, setting, name, "text, an integer or a boolean", is_key)?;
+                let column = if setting == "targets" && config.model.head == HeadKind::Bernoulli {
+                    find(schema, setting, name, "booleans, or the integers 0 and 1", is_yes_or_no)?
+                } else {
+                    find(schema, setting, name, "text, an integer or a boolean", is_key)?
+                };
                 let holds = match schema.field(column.1).data_type() {
                     DataType::UInt8 => Holds::Bytes,
                     DataType::UInt16 => Holds::BytesAndMore,
@@ -126,7 +136,9 @@ impl Columns {
         };
         let of_classes = config.model.head.is_of_classes();
         let targets = if of_classes {
-            (Vec::new(), classes("targets", &config.targets).map_err(|error| error.help(NUMBERS_NEED_NO_CLASSES))?)
+            let yes_or_no = config.model.head == HeadKind::Bernoulli;
+            let help = if yes_or_no { NEITHER_YES_NOR_NO } else { NUMBERS_NEED_NO_CLASSES };
+            (Vec::new(), classes("targets", &config.targets).map_err(|error| error.help(help))?)
         } else {
             let types = config.targets.iter().filter_map(|name| Some(schema.column_with_name(name)?.1.data_type()));
             let of_classes: Vec<&DataType> = types.filter(|of| !is_number(of) && is_key(of)).collect();

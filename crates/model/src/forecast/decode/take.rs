@@ -81,6 +81,11 @@ pub(super) fn is_key(data_type: &DataType) -> bool {
     }
 }
 
+/// What a bernoulli head can be of.
+pub(super) fn is_yes_or_no(data_type: &DataType) -> bool {
+    *data_type == DataType::Boolean || data_type.is_integer()
+}
+
 pub(super) fn is_time(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64)
 }

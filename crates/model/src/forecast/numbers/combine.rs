@@ -96,6 +96,17 @@ impl Combination {
         Some((mean, score))
     }
 
+    /// The mixture that was issued for the value of output `k` at this event. `due` holds the models' forecasts of it.
+    pub(super) fn due(
+        &mut self,
+        slot: usize,
+        event: u64,
+        k: usize,
+        due: &[Option<Distribution>],
+    ) -> Option<Mixture<'_>> {
+        self.scratch.mixture(self.weights.due(slot, event, k)?, due)
+    }
+
     /// The mixture of what the models forecast of output `k` at this event; its weights go to `weights`.
     pub(super) fn issue(
         &mut self,

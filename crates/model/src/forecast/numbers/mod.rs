@@ -17,6 +17,7 @@ use super::column::Column;
 use super::decode::Events;
 use super::desk::{At, Desk};
 use super::drift::Drift;
+use super::generate::{Chance, Drawn, Next};
 use super::members::{Lineup, Shown, Source};
 use super::plan::Plan;
 use super::stretch::Stretch;
@@ -206,6 +207,23 @@ impl Desk for Numbers {
                 }
             }
         }
+    }
+
+    fn draw(&mut self, next: Next, _: Option<&Vocabulary>, chance: &mut Chance<'_>) -> Option<Drawn> {
+        // Of each target the nearest horizon's.
+        let k = next.target * self.dims.horizons.len();
+        let due = &mut self.scratch.due;
+        due.clear();
+        self.outstanding.due(next.slot, next.event, due);
+        let due = &due[k * self.members.len()..][..self.members.len()];
+        let value = match self.shown.first()? {
+            Shown::Member(member) => due[*member]?.quantile(chance.unit()),
+            Shown::Mixture => {
+                let mixture = self.combination.as_mut()?.due(next.slot, next.event, k, due)?;
+                mixture.sample(chance.unit(), chance.unit())
+            }
+        };
+        Some(Drawn::Number(value))
     }
 
     fn close(&mut self, stretch: &Stretch, first_row: u64, _: &[Vocabulary]) -> Result<RecordBatch, ModelError> {
