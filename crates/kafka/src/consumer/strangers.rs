@@ -7,11 +7,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use super::badge::Badge;
 use super::context::Context;
 
-/// How long brokers may take to say who is in a group, and how often they are asked. A member that has just left, such as that of a
-/// pipeline that was stopped to be started with other settings, may still be listed for a moment.
+/// How long brokers may take to say who is in a group, and how often they are asked.
 const ASK: Duration = Duration::from_secs(5);
-const TRIES: usize = 4;
-const PAUSE: Duration = Duration::from_secs(1);
+const TRIES: usize = 3;
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Looks who is in the group, and says how many are; 0 where nobody can tell.
 ///
@@ -21,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// # Errors
 /// When a member works for another pipeline: both are named, with what to do.
 pub(super) fn refuse(consumer: &BaseConsumer<Context>, group: &str, own: &Badge) -> Result<usize, String> {
-    let (mut said, mut refused) = (String::new(), None);
+    let mut said = String::new();
     for attempt in 0..TRIES {
         if attempt > 0 {
             std::thread::sleep(PAUSE);
@@ -33,16 +32,11 @@ pub(super) fn refuse(consumer: &BaseConsumer<Context>, group: &str, own: &Badge)
                     let badge = Badge::of(member.client_id()).filter(|badge| badge != own)?;
                     Some((badge, member.client_host().trim_start_matches('/').to_owned()))
                 });
-                let Some((badge, host)) = stranger else {
-                    return Ok(list.groups().iter().map(|group| group.members().len()).sum());
-                };
-                refused = Some(refusal(group, own, &badge, &host));
+                let count = list.groups().iter().map(|group| group.members().len()).sum();
+                return stranger.map_or(Ok(count), |(badge, host)| Err(refusal(group, own, &badge, &host)));
             }
             Err(error) => said = error.to_string(),
         }
-    }
-    if let Some(refused) = refused {
-        return Err(refused);
     }
     tracing::warn!("cannot see whether another pipeline uses the group `{group}`: {said}");
     Ok(0)
