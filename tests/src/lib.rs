@@ -16,8 +16,9 @@ pub mod torture;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
@@ -91,10 +92,33 @@ impl Workplace {
         command
     }
 
+    /// Starts the command with these arguments and lets nobody hear it.
+    pub fn start_silently(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts")
+    }
+
     /// Runs the command to its end.
     pub fn run(&self, args: &[&str]) -> Ended {
         self.command(args).output().expect("the command starts").into()
     }
+}
+
+/// Starts a process again and again and kills each one after so many milliseconds, until one is over by itself before that. Returns
+/// how many were killed at work.
+pub fn kill_until_over(mut start: impl FnMut() -> Child, waits_ms: impl IntoIterator<Item = u64>) -> usize {
+    let mut kills = 0;
+    for wait_ms in waits_ms {
+        let mut run = start();
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        let is_over = run.try_wait().expect("a process of ours").is_some();
+        run.kill().expect("a process of ours");
+        run.wait().expect("a process of ours");
+        if is_over {
+            break;
+        }
+        kills += 1;
+    }
+    kills
 }
 
 /// So many hourly events of two keys in turn: `ts`, `meter`, `load`, `count`, `note`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use sluicegate_tests::s3::{SECRET, Store};
-use sluicegate_tests::{Ended, Workplace, read_folder};
+use sluicegate_tests::{Ended, Workplace, kill_until_over, read_folder};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 const ROWS: usize = 16_000;
@@ -91,19 +91,9 @@ fn killed_again_and_again_the_store_shows_what_a_disk_would() {
     let expected = expected(&place);
     let store = Store::start(&["meters"]);
     store.ask(&["put", place.path("data/part-0.parquet").to_str().unwrap(), "meters/deep/data/part-0.parquet"]);
-    let mut kills = 0;
     // The first ones come while it starts, later ones in the midst of its work, which goes on from commit to commit.
-    for wait_ms in (0..60u64).map(|round| 200 + round * 70) {
-        let mut run = start(&place, &store);
-        std::thread::sleep(Duration::from_millis(wait_ms));
-        let over = run.try_wait().unwrap().is_some();
-        run.kill().unwrap();
-        finish(run);
-        if over {
-            break;
-        }
-        kills += 1;
-    }
+    let waits_ms = (0..60).map(|round| 200 + round * 70);
+    let kills = kill_until_over(|| start(&place, &store), waits_ms);
     assert!(kills >= 3, "only {kills} kills hit a running process");
     let last = finish(start(&place, &store));
     assert_eq!(last.code, Some(0), "{}", last.stderr);

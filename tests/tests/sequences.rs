@@ -2,9 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
@@ -12,7 +11,7 @@ use arrow::datatypes::{DataType, Int64Type, UInt8Type};
 use sluicegate_testkit::kafka::Broker;
 use sluicegate_tests::kafka::{committed, create, produce};
 use sluicegate_tests::s3::Store;
-use sluicegate_tests::{Workplace, pipelines, read_folder};
+use sluicegate_tests::{Workplace, kill_until_over, pipelines, read_folder};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 
@@ -99,19 +98,8 @@ fn killed_again_and_again_every_byte_of_the_files_is_an_event_once_and_forecast_
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("bits") || run.stderr.contains("bits"), "{}{}", run.stdout, run.stderr);
     let (killed, _) = new();
-    let mut kills = 0;
-    for wait_ms in (0..40u64).map(|round| 150 + round * 97 % 400) {
-        let mut run = killed.command(&["run", "books.toml", "--quiet"]);
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(wait_ms));
-        let over = run.try_wait().unwrap().is_some();
-        run.kill().unwrap();
-        run.wait().unwrap();
-        if over {
-            break;
-        }
-        kills += 1;
-    }
+    let waits_ms = (0..40).map(|round| 150 + round * 97 % 400);
+    let kills = kill_until_over(|| killed.start_silently(&["run", "books.toml", "--quiet"]), waits_ms);
     assert!(kills >= 2, "only {kills} kills hit a running process");
     let last = killed.run(&["run", "books.toml", "--quiet"]);
     assert_eq!(last.code, Some(0), "{}", last.stderr);

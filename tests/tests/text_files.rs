@@ -2,12 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fmt::Write as _;
-use std::process::Stdio;
-use std::time::Duration;
 
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
-use sluicegate_tests::{Workplace, events, read_folder};
+use sluicegate_tests::{Workplace, events, kill_until_over, read_folder};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice-under-test");
 const ROWS: usize = 9000;
@@ -109,19 +107,8 @@ fn killed_again_and_again_every_record_is_a_forecast_or_a_dead_letter_once() {
     let plain = new();
     assert_eq!(plain.run(&["run", "meters.toml", "--quiet"]).code, Some(0));
     let killed = new();
-    let mut kills = 0;
-    for wait_ms in (0..60u64).map(|round| 120 + round * 97 % 400) {
-        let mut run = killed.command(&["run", "meters.toml", "--quiet"]);
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(wait_ms));
-        let over = run.try_wait().unwrap().is_some();
-        run.kill().unwrap();
-        run.wait().unwrap();
-        if over {
-            break;
-        }
-        kills += 1;
-    }
+    let waits_ms = (0..60).map(|round| 120 + round * 97 % 400);
+    let kills = kill_until_over(|| killed.start_silently(&["run", "meters.toml", "--quiet"]), waits_ms);
     assert!(kills >= 3, "only {kills} kills hit a running process");
     let last = killed.run(&["run", "meters.toml", "--quiet"]);
     assert_eq!(last.code, Some(0), "{}", last.stderr);

@@ -209,9 +209,9 @@ fn truncation(subject: Subject<'_>, lags: usize) -> Result<Report, BoxError> {
         let biases: Vec<f64> = decay.bias(every).into_iter().skip(1).collect();
         let points = biases.iter().enumerate().map(|(place, bias)| ((place + 1) as f64 * every as f64, *bias));
         lines.push(Line { name: kind.as_str().to_owned(), points: points.collect() });
-        let windows = TOLERANCES.map(|tolerance| match decay.bias(every).iter().any(|bias| *bias < tolerance) {
-            true => format!("{} for {tolerance}", decay.window(every, tolerance)),
-            false => format!("beyond {lags} for {tolerance}"),
+        let windows = TOLERANCES.map(|tolerance| match biases.iter().position(|bias| *bias < tolerance) {
+            Some(place) => format!("{} for {tolerance}", (place + 1) * every),
+            None => format!("beyond {lags} for {tolerance}"),
         });
         notes.push(format!("{}: a window of {}", kind.as_str(), windows.join(", ")));
         columns.push(Column::small(kind.as_str(), biases));

@@ -17,7 +17,6 @@ mod predictor;
 
 pub(crate) use context::{NO_CHARACTER, PART_OF_CHARACTER};
 pub use predictor::ExpertPredictor;
-pub(crate) use predictor::labels;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,9 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::{Experts, ExpertsConfig};
 use crate::error::ModelError;
-use crate::head::{CategoricalHead, Head, Standing};
+use crate::head::{CategoricalHead, Head, Standing, label_of_class};
 use crate::predictor::Predictor;
-use crate::wave::{Dims, MISSING, Wave};
+use crate::wave::{Dims, Wave};
 
 /// P(class | the past) as count experts pool it, see the [module](super).
 pub struct ExpertPredictor {
@@ -38,7 +38,8 @@ impl Predictor<f32> for ExpertPredictor {
         let mut d_raw = vec![0.0; self.head.raw_len()];
         for (index, slot) in wave.slots.iter().enumerate() {
             let Some(step) = wave.events[index].checked_sub(1) else { continue };
-            let labels = labels(&wave.classes[index * targets..][..targets]);
+            let classes = &wave.classes[index * targets..][..targets];
+            let labels: Vec<f32> = classes.iter().copied().map(label_of_class).collect();
             let mut raw = vec![0.0; self.head.raw_len()];
             self.experts.add(*slot, step, &mut raw);
             self.head.loss(&[], &raw, &labels, &mut d_raw, &mut []);
@@ -88,9 +89,4 @@ impl Predictor<f32> for ExpertPredictor {
     fn restore(&mut self, keys: usize, from: &SnapshotReader<'_>) -> Result<(), ModelError> {
         self.experts.restore(keys, from)
     }
-}
-
-/// Classes as labels of a head.
-pub(crate) fn labels(classes: &[u32]) -> Vec<f32> {
-    classes.iter().map(|class| if *class == MISSING { f32::NAN } else { *class as f32 }).collect()
 }

@@ -127,7 +127,7 @@ impl Factory {
     }
 
     /// The models in their initial state, in the order of the lineup.
-    pub(super) fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
+    fn models<F>(&self, lineup: &Lineup, build: Build<F>) -> Result<Vec<Box<dyn Predictor<F>>>, ModelError> {
         let (config, dims) = (&self.config, self.dims());
         let own = lineup.models.len() - config.controls.len();
         let build = |(place, (kind, rate)): (usize, &(ModelKind, Option<f64>))| match rate {
@@ -150,7 +150,7 @@ impl Factory {
     }
 
     /// The layout, with the product called `product`.
-    pub(super) fn plan(&self, lineup: &Lineup, product: &str) -> Plan {
+    fn plan(&self, lineup: &Lineup, product: &str) -> Plan {
         let wanted = |column: &Column| {
             let asked = match &self.config.columns {
                 Some(columns) => columns.contains(column),

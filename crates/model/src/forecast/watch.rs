@@ -3,10 +3,7 @@
 use sluicegate_core::{BoxError, Metrics, Operator, Output, PartitionId, PipelineContext, ShardContext};
 
 use super::bind::Factory;
-use super::classes::Classes;
 use super::desk::Desk;
-use super::members::Lineup;
-use super::numbers::Numbers;
 use super::operator::ForecastOperator;
 use crate::config::ForecastConfig;
 use crate::diagnose::Subject;
@@ -32,16 +29,11 @@ pub(crate) fn watch<T>(
     let shard = ShardContext::new(partition, "forecast", metrics.clone());
     let pipeline = PipelineContext::new("diagnose", subject.base_dir);
     let factory = Factory::check(config.clone(), &first.records().schema(), &pipeline)?;
-    let lineup = Lineup::of(config);
-    let plan = factory.plan(&lineup, &shard.component);
     if config.model.head.is_of_classes() {
-        let models = factory.models(&lineup, ModelKind::build_of_classes)?;
-        let desk = Classes::new(config, &plan, &lineup, &shard);
-        return go(ForecastOperator::new(&factory, models, desk, &shard), subject, config.model.kind, look);
+        go(factory.of_classes(&shard)?, subject, config.model.kind, look)
+    } else {
+        go(factory.of_numbers(&shard)?, subject, config.model.kind, look)
     }
-    let models = factory.models(&lineup, ModelKind::build)?;
-    let desk = Numbers::new(config, &plan, &lineup, &shard);
-    go(ForecastOperator::new(&factory, models, desk, &shard), subject, config.model.kind, look)
 }
 
 fn go<D: Desk, T>(

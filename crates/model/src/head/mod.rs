@@ -24,13 +24,18 @@ use sluicegate_score::Distribution;
 
 use crate::error::ModelError;
 use crate::parameters::ParameterSpec;
-use crate::wave::Dims;
+use crate::wave::{Dims, MISSING};
 
 /// The natural logarithm of the scale is held in this range, in units of the running scale of the target.
 pub const LOG_SCALE: std::ops::RangeInclusive<f32> = -6.0..=5.0;
 
 /// Logarithms of probabilities of classes are at most so far apart in forecasts.
 const RAW_SPAN: f32 = 30.0;
+
+/// A class as the label of a head; NaN where it is missing.
+pub(crate) fn label_of_class(class: u32) -> f32 {
+    if class == MISSING { f32::NAN } else { class as f32 }
+}
 
 /// Where the numbers stand that are forecast of one event: what takes a forecast from scaled units to a target's own.
 #[derive(Debug, Clone, Copy, Default)]

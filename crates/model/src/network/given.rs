@@ -4,12 +4,11 @@
 //! that nothing is left for it to say. So the gradient with respect to the raw numbers is kept of each step in place of its labels.
 
 use super::{Network, Parts};
-use crate::experts::labels;
+use crate::head::label_of_class;
 use crate::wave::Wave;
 
 impl<F: Send> Network<F> {
-    /// Whether windows learn from gradients with respect to raw numbers that were computed when the labels came, in place of labels.
-    /// By the time a window falls due, experts have counted its labels, and would know them.
+    /// Whether windows learn from gradients that were taken when the labels came.
     pub(super) fn gradients_are_given(&self) -> bool {
         self.experts.is_some()
     }
@@ -24,7 +23,8 @@ impl<F: Send> Network<F> {
     pub(super) fn label_by_gradient(&mut self, wave: &Wave, index: usize) {
         let (slot, targets) = (wave.slots[index], self.dims.targets);
         let Some(step) = wave.events[index].checked_sub(1) else { return };
-        let labels = labels(&wave.classes[index * targets..][..targets]);
+        let classes = &wave.classes[index * targets..][..targets];
+        let labels: Vec<f32> = classes.iter().copied().map(label_of_class).collect();
         let mut raw = vec![0.0; self.linear.outputs];
         let hidden = &self.memory.state(slot)[self.shape.output()];
         let (cell, weight_end, bias_end) = (self.places.cell, self.places.weight, self.places.bias);

@@ -6,8 +6,9 @@ use sluicegate_core::{SnapshotReader, SnapshotWriter};
 
 use super::Learning;
 use crate::error::ModelError;
+use crate::head::label_of_class;
 use crate::slab::Slab;
-use crate::wave::{Dims, MISSING};
+use crate::wave::Dims;
 
 /// Scaled labels are held in this range for learning, so that one outlier weighs no more than a large move.
 const LABEL_CLIP: f64 = 20.0;
@@ -154,9 +155,7 @@ impl Memory {
         let labels = self.labels.row_mut(slot);
         for (k, (target, horizon)) in dims.pairs().enumerate() {
             let Some(step) = event.checked_sub(horizon as u64) else { continue };
-            let class = classes[target];
-            let label = if class == MISSING { f32::NAN } else { class as f32 };
-            labels[(step % self.ring as u64) as usize * self.outputs + k] = label;
+            labels[(step % self.ring as u64) as usize * self.outputs + k] = label_of_class(classes[target]);
         }
     }
 

@@ -3,12 +3,27 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use sluicegate_core::PipelineContext;
+use sluicegate_core::{PartitionId, PipelineContext};
 use sluicegate_place::{Address, is_url};
 
 use super::find::{COMPRESSED, special, strip_ending};
 use super::{InputFile, Partitions};
 use crate::SourceError;
+
+/// The partition of this name among all of a source.
+///
+/// # Errors
+/// When there is none: those that there are are named.
+pub(crate) fn partition_called<'a, P>(
+    wanted: &PartitionId,
+    all: &'a [P],
+    id: impl Fn(&P) -> &PartitionId,
+) -> Result<&'a P, SourceError> {
+    all.iter().find(|known| id(known) == wanted).ok_or_else(|| {
+        let known: Vec<String> = all.iter().map(|known| format!("`{}`", id(known))).collect();
+        SourceError::UnknownPartition { partition: wanted.to_string(), known: known.join(", ") }
+    })
+}
 
 /// Names the partition of every file; files of the same name are one partition. `nameless` is what the one partition is called
 /// where neither `path` nor the pipeline has a name.

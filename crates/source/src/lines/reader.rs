@@ -39,7 +39,6 @@ pub(super) struct LinesReader {
     rows: u64,
     /// An error that comes after the rows before it.
     pending: Option<SourceError>,
-    failed: bool,
 }
 
 struct OpenFile {
@@ -62,7 +61,6 @@ impl LinesReader {
             rejected: Vec::new(),
             rows: 0,
             pending: None,
-            failed: false,
         }
     }
 
@@ -166,12 +164,7 @@ impl Reader for LinesReader {
     }
 
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
-        if self.failed {
-            return Err(SourceError::Ended { partition: self.partition.id.to_string() }.into());
-        }
-        let read = self.read();
-        self.failed = read.is_err();
-        read
+        self.read()
     }
 
     fn take_rejected(&mut self) -> Vec<Rejected> {

@@ -11,7 +11,7 @@ use super::bounds;
 use super::reader::{LinesReader, Reading};
 use super::shape::Shape;
 use crate::SourceError;
-use crate::files::{self, InputFile, Kind, Partitions, Paths};
+use crate::files::{self, InputFile, Kind, Partitions, Paths, UntilFailed};
 use crate::position::{Bound, Position};
 
 /// What happens to a record that cannot become a row.
@@ -105,10 +105,7 @@ impl Source for LinesSource {
     }
 
     fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
-        let found = self.partitions.iter().find(|known| known.id == *partition).ok_or_else(|| {
-            let known: Vec<String> = self.partitions.iter().map(|known| format!("`{}`", known.id)).collect();
-            SourceError::UnknownPartition { partition: partition.to_string(), known: known.join(", ") }
-        })?;
+        let found = files::partition_called(partition, &self.partitions, |known| &known.id)?;
         let resolve = |bound: Bound| bounds::resolve(bound, found, &self.reading.shape);
         let first = match (from, self.start) {
             (Some(Offset(from)), _) => from.max(0),
@@ -116,6 +113,7 @@ impl Source for LinesSource {
             (None, None) => 0,
         };
         let stop = self.stop.map(resolve).transpose()?.unwrap_or(i64::MAX);
-        Ok(Box::new(LinesReader::new(found, &self.reading, first..stop)))
+        let reader = LinesReader::new(found, &self.reading, first..stop);
+        Ok(Box::new(UntilFailed::new(reader, partition)))
     }
 }

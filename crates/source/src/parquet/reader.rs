@@ -22,7 +22,6 @@ pub(super) struct ParquetReader {
     next: i64,
     stop: i64,
     open: Option<OpenFile>,
-    failed: bool,
 }
 
 struct OpenFile {
@@ -55,7 +54,6 @@ impl ParquetReader {
             next: first,
             stop,
             open: None,
-            failed: false,
         }
     }
 
@@ -128,12 +126,7 @@ impl Reader for ParquetReader {
     }
 
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
-        if self.failed {
-            return Err(SourceError::Ended { partition: self.partition.id.to_string() }.into());
-        }
-        let read = self.read();
-        self.failed = read.is_err();
-        read
+        self.read()
     }
 
     fn progress(&self) -> Progress {

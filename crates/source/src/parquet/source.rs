@@ -9,7 +9,7 @@ use super::bounds;
 use super::columns::Columns;
 use super::footer::RowGroups;
 use super::reader::ParquetReader;
-use crate::SourceError;
+use crate::files::{self, UntilFailed};
 use crate::position::Bound;
 
 /// One log: files in order.
@@ -66,11 +66,6 @@ impl ParquetSource {
         let partitions = partitions.into_iter().map(Arc::new).collect();
         Self { columns: Arc::new(columns), schema, partitions, start, stop, batch_rows }
     }
-
-    fn unknown(&self, partition: &PartitionId) -> SourceError {
-        let known: Vec<String> = self.partitions.iter().map(|known| format!("`{}`", known.id)).collect();
-        SourceError::UnknownPartition { partition: partition.to_string(), known: known.join(", ") }
-    }
 }
 
 impl Source for ParquetSource {
@@ -83,17 +78,17 @@ impl Source for ParquetSource {
     }
 
     fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
-        let found = self.partitions.iter().find(|known| known.id == *partition);
-        let partition = found.ok_or_else(|| self.unknown(partition))?;
+        let found = files::partition_called(partition, &self.partitions, |known| &known.id)?;
         let first = match (from, self.start) {
             (Some(Offset(from)), _) => from.max(0),
-            (None, Some(start)) => bounds::resolve(start, partition, &self.columns)?,
+            (None, Some(start)) => bounds::resolve(start, found, &self.columns)?,
             (None, None) => 0,
         };
         let stop = match self.stop {
-            Some(stop) => bounds::resolve(stop, partition, &self.columns)?,
-            None => partition.end(),
+            Some(stop) => bounds::resolve(stop, found, &self.columns)?,
+            None => found.end(),
         };
-        Ok(Box::new(ParquetReader::new(partition, &self.columns, &self.schema, first..stop, self.batch_rows)))
+        let reader = ParquetReader::new(found, &self.columns, &self.schema, first..stop, self.batch_rows);
+        Ok(Box::new(UntilFailed::new(reader, partition)))
     }
 }

@@ -9,7 +9,6 @@ use sluicegate_core::{Batch, BoxError, Offset, Offsets, Progress, Reader};
 
 use super::pieces::Pieces;
 use super::source::{Partition, Reading, TextFile};
-use crate::SourceError;
 
 /// A batch ends when its pieces have so many bytes, however few they are: what is read ahead is bounded.
 const BATCH_BYTES_MAX: usize = 8 << 20;
@@ -26,7 +25,6 @@ pub(super) struct TextReader {
     next_file: usize,
     open: Option<(usize, Pieces)>,
     rows: u64,
-    failed: bool,
 }
 
 impl TextReader {
@@ -42,7 +40,6 @@ impl TextReader {
             next_file: 0,
             open: None,
             rows: 0,
-            failed: false,
         }
     }
 
@@ -120,12 +117,7 @@ impl Reader for TextReader {
     }
 
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
-        if self.failed {
-            return Err(SourceError::Ended { partition: self.partition.id.to_string() }.into());
-        }
-        let read = self.read();
-        self.failed = read.is_err();
-        read
+        self.read()
     }
 
     /// How many pieces there are is known only when all have been cut.

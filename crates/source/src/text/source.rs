@@ -9,7 +9,7 @@ use sluicegate_core::{BoxError, ConfigError, Offset, PartitionId, PipelineContex
 use super::config::TextConfig;
 use super::reader::TextReader;
 use crate::SourceError;
-use crate::files::{self, InputFile, Kind};
+use crate::files::{self, InputFile, Kind, UntilFailed};
 use crate::position::Bound;
 
 /// Every file of a directory is meant, whatever its name ends in.
@@ -129,11 +129,9 @@ impl Source for TextSource {
     }
 
     fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
-        let found = self.partitions.iter().find(|known| known.id == *partition).ok_or_else(|| {
-            let known: Vec<String> = self.partitions.iter().map(|known| format!("`{}`", known.id)).collect();
-            SourceError::UnknownPartition { partition: partition.to_string(), known: known.join(", ") }
-        })?;
+        let found = files::partition_called(partition, &self.partitions, |known| &known.id)?;
         let first = from.map_or(self.start, |Offset(from)| from.max(0));
-        Ok(Box::new(TextReader::new(found, &self.reading, first..self.stop)))
+        let reader = TextReader::new(found, &self.reading, first..self.stop);
+        Ok(Box::new(UntilFailed::new(reader, partition)))
     }
 }

@@ -28,7 +28,6 @@ pub(super) struct WavReader {
     next: i64,
     stop: i64,
     open: Option<OpenFile>,
-    failed: bool,
 }
 
 struct OpenFile {
@@ -61,7 +60,6 @@ impl WavReader {
             next: first,
             stop,
             open: None,
-            failed: false,
         }
     }
 
@@ -178,12 +176,7 @@ impl Reader for WavReader {
     }
 
     fn next_batch(&mut self) -> Result<Option<Batch>, BoxError> {
-        if self.failed {
-            return Err(SourceError::Ended { partition: self.partition.id.to_string() }.into());
-        }
-        let read = self.read();
-        self.failed = read.is_err();
-        read
+        self.read()
     }
 
     fn progress(&self) -> Progress {

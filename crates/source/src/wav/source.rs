@@ -9,8 +9,7 @@ use super::frame::Grid;
 use super::header::Header;
 use super::reader::WavReader;
 use super::shape::Shape;
-use crate::SourceError;
-use crate::files::InputFile;
+use crate::files::{self, InputFile, UntilFailed};
 use crate::position::Bound;
 
 /// A file of sound, and where it stands in its partition.
@@ -96,16 +95,14 @@ impl Source for WavSource {
     }
 
     fn open(&mut self, partition: &PartitionId, from: Option<Offset>) -> Result<Box<dyn Reader>, BoxError> {
-        let found = self.partitions.iter().find(|known| known.id == *partition).ok_or_else(|| {
-            let known: Vec<String> = self.partitions.iter().map(|known| format!("`{}`", known.id)).collect();
-            SourceError::UnknownPartition { partition: partition.to_string(), known: known.join(", ") }
-        })?;
+        let found = files::partition_called(partition, &self.partitions, |known| &known.id)?;
         let resolve = |bound: Bound| found.resolve(bound, &self.shape);
         let first = match (from, self.start) {
             (Some(Offset(from)), _) => from.max(0),
             (None, start) => start.map_or(0, resolve),
         };
         let stop = self.stop.map_or(found.end(), resolve);
-        Ok(Box::new(WavReader::new(found, &self.shape, self.channel, first..stop, self.batch_rows)))
+        let reader = WavReader::new(found, &self.shape, self.channel, first..stop, self.batch_rows);
+        Ok(Box::new(UntilFailed::new(reader, partition)))
     }
 }

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod bad;
+#[path = "../common/connect.rs"]
+mod connect;
 mod csv;
 mod jsonl;
 mod resume;

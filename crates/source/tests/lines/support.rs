@@ -6,10 +6,11 @@ use arrow::array::{Array as _, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::util::display::array_value_to_string;
-use sluicegate_core::config::Document;
-use sluicegate_core::{Batch, BoxError, Offset, PartitionId, PipelineContext, Registry, Rejected, Source};
+use sluicegate_core::{Batch, BoxError, Offset, PartitionId, Rejected, Source};
 use sluicegate_source::{CsvConfig, JsonlConfig};
 use tempfile::TempDir;
+
+use crate::connect::connect;
 
 /// A folder with files and a pipeline in it.
 pub(crate) struct Folder(TempDir);
@@ -32,13 +33,10 @@ impl Folder {
 
     /// The source of this type and settings, or the located error.
     pub(crate) fn connect(&self, of: &str, settings: &str) -> Result<Box<dyn Source>, String> {
-        let mut registry = Registry::new();
-        registry.source::<CsvConfig>("csv").unwrap();
-        registry.source::<JsonlConfig>("jsonl").unwrap();
-        let document = Document::parse("p.toml", format!("[source.s]\n{settings}"), Vec::new()).unwrap();
-        let table = document.root().subtables("source").unwrap().remove(0);
-        let context = PipelineContext::new("my pipeline", self.0.path()).for_component("s");
-        registry.make_source(of, &table, &context).map_err(|error| error.to_string())
+        connect(of, self.0.path(), settings, |registry| {
+            registry.source::<CsvConfig>("csv").unwrap();
+            registry.source::<JsonlConfig>("jsonl").unwrap();
+        })
     }
 
     /// All that its one partition gives.

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod bounds;
+#[path = "../common/connect.rs"]
+mod connect;
 mod damage;
 mod files;
 mod reading;

@@ -1,7 +1,7 @@
 //! Files to read, and sources made from a pipeline file's text.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -9,10 +9,11 @@ use arrow::compute::concat_batches;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use sluicegate_core::config::Document;
-use sluicegate_core::{Batch, Offset, PartitionId, PipelineContext, Registry, Source};
+use sluicegate_core::{Batch, Offset, PartitionId, Source};
 use sluicegate_source::ParquetConfig;
 use tempfile::TempDir;
+
+use crate::connect::connect;
 
 /// 2017-01-01T00:00:00Z.
 pub(crate) const YEAR_2017_US: i64 = 1_483_228_800_000_000;
@@ -59,7 +60,9 @@ impl Folder {
 
     /// The source of these settings, or the located error.
     pub(crate) fn connect(&self, settings: &str) -> Result<Box<dyn Source>, String> {
-        connect(self.0.path(), settings)
+        connect("parquet", self.0.path(), settings, |registry| {
+            registry.source::<ParquetConfig>("parquet").unwrap();
+        })
     }
 
     /// The source of these settings, and all rows of its partitions.
@@ -69,16 +72,6 @@ impl Folder {
         assert_eq!(partitions.len(), 1, "{partitions:?}");
         Rows::read(source.as_mut(), &partitions[0], None).unwrap()
     }
-}
-
-pub(crate) fn connect(base_dir: &Path, settings: &str) -> Result<Box<dyn Source>, String> {
-    let mut registry = Registry::new();
-    registry.source::<ParquetConfig>("parquet").unwrap();
-    let document = Document::parse("p.toml", format!("[source.s]\n{settings}"), Vec::new()).unwrap();
-    let table = document.root().subtables("source").unwrap().remove(0);
-    registry
-        .make_source("parquet", &table, &PipelineContext::new("my pipeline", base_dir))
-        .map_err(|error| error.to_string())
 }
 
 /// What a reader gave, put together.

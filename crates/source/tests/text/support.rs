@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use arrow::array::{Array as _, AsArray as _};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use sluicegate_core::config::Document;
-use sluicegate_core::{BoxError, Offset, PartitionId, PipelineContext, Registry, Source};
+use sluicegate_core::{BoxError, Offset, PartitionId, Source};
 use sluicegate_source::TextConfig;
 use tempfile::TempDir;
+
+use crate::connect::connect;
 
 /// A folder with files and a pipeline in it.
 pub(crate) struct Folder(TempDir);
@@ -31,12 +32,9 @@ impl Folder {
 
     /// The source of these settings, or the located error.
     pub(crate) fn connect(&self, settings: &str) -> Result<Box<dyn Source>, String> {
-        let mut registry = Registry::new();
-        registry.source::<TextConfig>("text").unwrap();
-        let document = Document::parse("p.toml", format!("[source.s]\n{settings}"), Vec::new()).unwrap();
-        let table = document.root().subtables("source").unwrap().remove(0);
-        let context = PipelineContext::new("my pipeline", self.0.path()).for_component("s");
-        registry.make_source("text", &table, &context).map_err(|error| error.to_string())
+        connect("text", self.0.path(), settings, |registry| {
+            registry.source::<TextConfig>("text").unwrap();
+        })
     }
 
     /// All that its one partition gives.

@@ -7,10 +7,11 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use hound::{SampleFormat, WavSpec, WavWriter};
-use sluicegate_core::config::Document;
-use sluicegate_core::{Batch, BoxError, Offset, PartitionId, PipelineContext, Registry, Source};
+use sluicegate_core::{Batch, BoxError, Offset, PartitionId, Source};
 use sluicegate_source::WavConfig;
 use tempfile::TempDir;
+
+use crate::connect::connect;
 
 /// A folder with files and a pipeline in it.
 pub(crate) struct Folder(TempDir);
@@ -53,12 +54,9 @@ impl Folder {
 
     /// The source of these settings, or the located error.
     pub(crate) fn connect(&self, settings: &str) -> Result<Box<dyn Source>, String> {
-        let mut registry = Registry::new();
-        registry.source::<WavConfig>("wav").unwrap();
-        let document = Document::parse("p.toml", format!("[source.s]\n{settings}"), Vec::new()).unwrap();
-        let table = document.root().subtables("source").unwrap().remove(0);
-        let context = PipelineContext::new("my pipeline", self.0.path()).for_component("s");
-        registry.make_source("wav", &table, &context).map_err(|error| error.to_string())
+        connect("wav", self.0.path(), settings, |registry| {
+            registry.source::<WavConfig>("wav").unwrap();
+        })
     }
 
     /// All that its one partition gives.
