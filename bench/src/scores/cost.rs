@@ -41,7 +41,7 @@ pub(super) fn run(of: &DataSet) -> Done<Vec<Bar>> {
     let times = times.map(|times| times.map(median));
     let [native, torch] = times;
     let parameters = CELLS.map(|(_, kind)| {
-        let shape = CellShape { kind, inputs: INPUTS, hidden: HIDDEN, layers: 1 };
+        let shape = CellShape::new(kind, INPUTS, HIDDEN);
         shape.parameters().iter().map(|part| part.len()).sum::<usize>() as f64
     });
     let lines =

@@ -32,7 +32,7 @@ pub(crate) fn of(backend: BackendKind, shape: CellShape) -> Result<String, Model
         states: numbers(ROWS * shape.state_len(), 1.0),
         outputs: 1,
     };
-    let d_hidden = numbers(ROWS * shape.hidden, 1.0);
+    let d_hidden = numbers(ROWS * shape.output().len(), 1.0);
     let mut gradient = vec![0.0; parameters.len()];
     cell.load(&parameters)?;
     cell.step(&inputs, &mut states)?;

@@ -21,23 +21,38 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// The layer whose parameters lie in `values` as [`Shape::parameters`] says.
-    pub(crate) fn new(shape: &Shape, layer: usize, values: &[f32]) -> Self {
+    /// A layer whose parameters are all 0.
+    pub(crate) fn new(shape: &Shape, layer: usize) -> Self {
         let (kind, hidden, width) = (shape.kind, shape.hidden, shape.inputs_of(layer));
         let rows = kind.gates() * hidden;
-        let (inputs, rest) = values.split_at(rows * width);
-        let (recurrent, biases) = rest.split_at(rows * hidden);
-        let (bias_inputs, bias_recurrent) = biases.split_at(biases.len() / 2);
+        let biases = if kind.has_biases() { rows } else { 0 };
+        let zeros = |len: usize| vec![0.0; len];
         Self {
             kind,
             hidden,
-            inputs: inputs.to_vec(),
-            recurrent: recurrent.to_vec(),
-            inputs_by_column: product::transposed(inputs, width),
-            recurrent_by_column: product::transposed(recurrent, hidden),
-            bias_inputs: bias_inputs.to_vec(),
-            bias_recurrent: bias_recurrent.to_vec(),
-            bias_both: bias_inputs.iter().zip(bias_recurrent).map(|(a, b)| a + b).collect(),
+            inputs: zeros(rows * width),
+            recurrent: zeros(rows * hidden),
+            inputs_by_column: zeros(rows * width),
+            recurrent_by_column: zeros(rows * hidden),
+            bias_inputs: zeros(biases),
+            bias_recurrent: zeros(biases),
+            bias_both: zeros(biases),
+        }
+    }
+
+    /// Takes the parameters that lie in `values` as [`Shape::parameters`] says.
+    pub(crate) fn load(&mut self, values: &[f32]) {
+        let (inputs, rest) = values.split_at(self.inputs.len());
+        let (recurrent, biases) = rest.split_at(self.recurrent.len());
+        let (bias_inputs, bias_recurrent) = biases.split_at(biases.len() / 2);
+        self.inputs.copy_from_slice(inputs);
+        self.recurrent.copy_from_slice(recurrent);
+        product::transpose(inputs, inputs.len() / self.rows(), &mut self.inputs_by_column);
+        product::transpose(recurrent, self.hidden, &mut self.recurrent_by_column);
+        self.bias_inputs.copy_from_slice(bias_inputs);
+        self.bias_recurrent.copy_from_slice(bias_recurrent);
+        for ((both, a), b) in self.bias_both.iter_mut().zip(bias_inputs).zip(bias_recurrent) {
+            *both = a + b;
         }
     }
 

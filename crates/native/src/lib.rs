@@ -11,7 +11,7 @@
 //! ```
 //! use sluicegate_native::{Kind, Shape, Stack};
 //!
-//! let shape = Shape { kind: Kind::Lstm, inputs: 3, hidden: 8, layers: 1 };
+//! let shape = Shape { kind: Kind::Lstm, inputs: 3, hidden: 8, layers: 1, skip_connections: false };
 //! let mut cell = Stack::new(shape);
 //! cell.load(&vec![0.1; shape.parameters()]);
 //! let mut state = vec![0.0; shape.state()];

@@ -38,22 +38,27 @@ fn blocks<const N: usize>(
     at
 }
 
-/// The transpose of a matrix of rows of the given width.
-pub(crate) fn transposed(matrix: &[f32], width: usize) -> Vec<f32> {
-    let height = matrix.len() / width.max(1);
-    let mut turned = vec![0.0; matrix.len()];
-    // Small squares, so that both sides stay in the cache.
-    const SQUARE: usize = 16;
-    for rows in (0..height).step_by(SQUARE) {
-        for columns in (0..width).step_by(SQUARE) {
-            for row in rows..(rows + SQUARE).min(height) {
-                for column in columns..(columns + SQUARE).min(width) {
-                    turned[column * height + row] = matrix[row * width + column];
-                }
+/// Writes the transpose of a matrix of rows of the given width.
+pub(crate) fn transpose(matrix: &[f32], width: usize, turned: &mut [f32]) {
+    /// So many rows at once, of which what is written lies side by side.
+    const ROWS: usize = 16;
+    let height = matrix.len() / width;
+    let mut groups = matrix.chunks_exact(ROWS * width);
+    for (place, group) in groups.by_ref().enumerate() {
+        let mut rows = group.chunks_exact(width);
+        let rows: [&[f32]; ROWS] = std::array::from_fn(|_| rows.next().unwrap_or_default());
+        for (k, column) in turned.chunks_exact_mut(height).enumerate() {
+            for (value, row) in column[place * ROWS..].iter_mut().zip(&rows) {
+                *value = row[k];
             }
         }
     }
-    turned
+    let done = height / ROWS * ROWS;
+    for (place, row) in groups.remainder().chunks_exact(width).enumerate() {
+        for (column, value) in turned.chunks_exact_mut(height).zip(row) {
+            column[done + place] = *value;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +83,11 @@ mod tests {
 
     #[test]
     fn a_transpose_is_one() {
+        let transposed = |matrix: &[f32], width: usize| {
+            let mut turned = vec![f32::NAN; matrix.len()];
+            transpose(matrix, width, &mut turned);
+            turned
+        };
         assert_eq!(transposed(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
         let matrix: Vec<f32> = (0..19 * 37).map(|i| i as f32).collect();
         assert_eq!(transposed(&transposed(&matrix, 37), 19), matrix);

@@ -63,9 +63,22 @@ pub struct Shape {
     pub hidden: usize,
     /// Cells one over the other, each fed by the one below; at least 1.
     pub layers: usize,
+    /// Whether what comes out is the hidden state of every layer, from the lowest up (Graves 2013), instead of the topmost alone.
+    pub skip_connections: bool,
 }
 
 impl Shape {
+    /// Numbers that come out at an event.
+    pub fn output(&self) -> usize {
+        if self.skip_connections { self.layers * self.hidden } else { self.hidden }
+    }
+
+    /// Where in what comes out the hidden state of a layer is, if it is there.
+    pub(crate) fn output_of(&self, layer: usize) -> Option<usize> {
+        let is_topmost = layer + 1 == self.layers;
+        (self.skip_connections || is_topmost).then_some(if self.skip_connections { layer * self.hidden } else { 0 })
+    }
+
     /// Width of what a layer sees.
     pub(crate) fn inputs_of(&self, layer: usize) -> usize {
         if layer == 0 { self.inputs } else { self.hidden }

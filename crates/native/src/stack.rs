@@ -6,7 +6,7 @@ use crate::instructions::InstructionSet;
 use crate::layer::Layer;
 use crate::rule::Move;
 use crate::shape::Shape;
-use crate::tape::{DStates, Tape, Wanted};
+use crate::tape::{DOut, DStates, Tape, Wanted};
 
 /// Windows of equal length.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Windows<'a> {
     pub count: usize,
     /// Events in each; at least 1.
     pub steps: usize,
-    /// Events at the end whose hidden state is wanted; at most `steps`.
+    /// Events at the end whose outputs are wanted; at most `steps`.
     pub outputs: usize,
     /// Inputs, time-major: `[steps, count, inputs]`.
     pub inputs: &'a [f32],
@@ -45,6 +45,8 @@ struct Scratch {
     /// Gradients with respect to what a layer gives out and takes in.
     d_out: Vec<f32>,
     d_x: Vec<f32>,
+    /// Of that what comes from the stack's outputs.
+    d_read: Vec<f32>,
 }
 
 impl Stack {
@@ -62,17 +64,15 @@ impl Stack {
     /// When a number of the shape is 0.
     pub fn with_instructions(shape: Shape, instructions: InstructionSet) -> Self {
         assert!(shape.inputs > 0 && shape.hidden > 0 && shape.layers > 0, "{shape:?} has a 0 in it");
-        let mut stack = Self {
+        Self {
             shape,
             instructions,
-            layers: Vec::new(),
+            layers: (0..shape.layers).map(|layer| Layer::new(&shape, layer)).collect(),
             tapes: vec![Tape::default(); shape.layers],
             count: 0,
             outputs: 0,
             scratch: Scratch::default(),
-        };
-        stack.load(&vec![0.0; shape.parameters()]);
-        stack
+        }
     }
 
     /// The shape.
@@ -87,12 +87,11 @@ impl Stack {
     pub fn load(&mut self, parameters: &[f32]) {
         assert_eq!(parameters.len(), self.shape.parameters(), "parameters of {:?}", self.shape);
         (self.count, self.outputs) = (0, 0);
-        self.layers.clear();
         let mut rest = parameters;
-        for layer in 0..self.shape.layers {
-            let (here, after) = rest.split_at(self.shape.parameters_of(layer));
+        for (place, layer) in self.layers.iter_mut().enumerate() {
+            let (here, after) = rest.split_at(self.shape.parameters_of(place));
             rest = after;
-            self.layers.push(Layer::new(&self.shape, layer, here));
+            layer.load(here);
         }
     }
 
@@ -107,7 +106,7 @@ impl Stack {
         self.instructions.run(Step { stack: self, inputs, states });
     }
 
-    /// Runs windows forward and returns the topmost hidden states of their last events: `[outputs, count, hidden]`.
+    /// Runs windows forward and returns what comes out at their last events: `[outputs, count, output]`.
     ///
     /// # Panics
     /// When inputs or states are not of the lengths that [`Windows`] states, or more outputs than steps are asked for.
@@ -118,12 +117,13 @@ impl Stack {
         assert_eq!(states.len(), count * self.shape.state(), "states of windows");
         self.instructions.run(Unroll { stack: self, windows });
         (self.count, self.outputs) = (count, outputs);
-        let hidden = self.shape.hidden;
-        let mut out = vec![0.0; outputs * count * hidden];
-        if let Some(top) = self.tapes.last() {
-            for (place, out) in out.chunks_exact_mut(hidden).enumerate() {
+        let (hidden, width) = (self.shape.hidden, self.shape.output());
+        let mut out = vec![0.0; outputs * count * width];
+        for (layer, tape) in self.tapes.iter().enumerate() {
+            let Some(begin) = self.shape.output_of(layer) else { continue };
+            for (place, out) in out.chunks_exact_mut(width).enumerate() {
                 let event = place % count * steps + steps - outputs + place / count;
-                out.copy_from_slice(&top.out[event * hidden..][..hidden]);
+                out[begin..][..hidden].copy_from_slice(&tape.out[event * hidden..][..hidden]);
             }
         }
         out
@@ -136,7 +136,7 @@ impl Stack {
     /// # Panics
     /// When `d_hidden` or `gradient` are of other lengths.
     pub fn backward(&mut self, d_hidden: &[f32], gradient: &mut [f32], d_inputs: Option<&mut Vec<f32>>) {
-        assert_eq!(d_hidden.len(), self.outputs * self.count * self.shape.hidden, "gradient of what was unrolled");
+        assert_eq!(d_hidden.len(), self.outputs * self.count * self.shape.output(), "gradient of what was unrolled");
         assert_eq!(gradient.len(), self.shape.parameters(), "gradient of {:?}", self.shape);
         self.instructions.run(Backward { stack: self, d_hidden, gradient: Some(gradient), d_inputs, d_states: None });
     }
@@ -148,7 +148,7 @@ impl Stack {
     /// # Panics
     /// When `d_hidden` is of another length.
     pub fn d_states(&mut self, d_hidden: &[f32]) -> Vec<f32> {
-        assert_eq!(d_hidden.len(), self.outputs * self.count * self.shape.hidden, "gradient of what was unrolled");
+        assert_eq!(d_hidden.len(), self.outputs * self.count * self.shape.output(), "gradient of what was unrolled");
         let (state, count) = (self.shape.state(), self.count);
         let steps = self.steps();
         let mut by_window = vec![0.0; steps * count * state];
@@ -289,18 +289,21 @@ impl WithSimd for Backward<'_> {
         let Stack { shape, layers, tapes, count, outputs, scratch, .. } = stack;
         let (hidden, count, outputs) = (shape.hidden, *count, *outputs);
         let steps = tapes.first().map_or(0, |tape| tape.steps);
-        let Scratch { d_out, d_x, .. } = scratch;
+        let Scratch { d_out, d_x, d_read, .. } = scratch;
         d_out.clear();
-        d_out.resize(count * steps * hidden, 0.0);
-        for (place, d) in d_hidden.chunks_exact(hidden).enumerate() {
-            let event = place % count * steps + steps - outputs + place / count;
-            d_out[event * hidden..][..hidden].copy_from_slice(d);
-        }
         let cells = shape.layers * hidden;
         let mut end = shape.parameters();
         for place in (0..shape.layers).rev() {
             let begin = end - shape.parameters_of(place);
             let wants_inputs = place > 0 || d_inputs.is_some();
+            d_read.clear();
+            if let Some(begin) = shape.output_of(place) {
+                d_read.resize(count * steps * hidden, 0.0);
+                for (place, d) in d_hidden.chunks_exact(shape.output()).enumerate() {
+                    let event = place % count * steps + steps - outputs + place / count;
+                    d_read[event * hidden..][..hidden].copy_from_slice(&d[begin..][..hidden]);
+                }
+            }
             let wanted = Wanted {
                 gradient: gradient.as_mut().map(|gradient| &mut gradient[begin..end]),
                 d_x: wants_inputs.then_some(&mut *d_x),
@@ -309,10 +312,9 @@ impl WithSimd for Backward<'_> {
                     width: shape.state(),
                     h: place * hidden,
                     c: if shape.kind.has_cell_state() { cells + place * hidden } else { 0 },
-                    is_read: place + 1 == shape.layers,
                 }),
             };
-            tapes[place].pull(&layers[place], d_out, wanted);
+            tapes[place].pull(&layers[place], DOut { read: d_read, above: d_out }, wanted);
             std::mem::swap(d_out, d_x);
             end = begin;
         }

@@ -46,9 +46,14 @@ pub(crate) struct DStates<'a> {
     /// Where in a state h and c of this layer are.
     pub(crate) h: usize,
     pub(crate) c: usize,
-    /// Whether what comes out is read from the state, as it is of the topmost layer. What a layer hands to the one above at the
-    /// same event went before the state stood.
-    pub(crate) is_read: bool,
+}
+
+/// Gradients with respect to what a layer gives out, `[events, hidden]` each, or empty.
+pub(crate) struct DOut<'a> {
+    /// What is read from the state that an event leaves.
+    pub(crate) read: &'a [f32],
+    /// What the layer hands to the one above at the same event, before the state stands.
+    pub(crate) above: &'a [f32],
 }
 
 impl DStates<'_> {
@@ -102,7 +107,7 @@ impl Tape {
 
     /// Sends the gradient with respect to what came out back, and gives what is wanted of it.
     #[inline(always)]
-    pub(crate) fn pull(&mut self, layer: &Layer, d_out: &[f32], wanted: Wanted<'_>) {
+    pub(crate) fn pull(&mut self, layer: &Layer, d_out: DOut<'_>, wanted: Wanted<'_>) {
         let Wanted { gradient, d_x, mut states } = wanted;
         let (hidden, rows) = (layer.hidden, layer.rows());
         let events = self.out.len() / hidden;
@@ -114,15 +119,11 @@ impl Tape {
             self.d_h.fill(0.0);
             self.d_c.fill(0.0);
             for event in (last - self.steps..last).rev() {
-                if let Some(states) = states.as_mut().filter(|states| !states.is_read) {
+                add(&mut self.d_h, d_out.read, event);
+                if let Some(states) = &mut states {
                     states.keep(event, &self.d_h, &self.d_c);
                 }
-                for (d_h, d) in self.d_h.iter_mut().zip(&d_out[event * hidden..][..hidden]) {
-                    *d_h += d;
-                }
-                if let Some(states) = states.as_mut().filter(|states| states.is_read) {
-                    states.keep(event, &self.d_h, &self.d_c);
-                }
+                add(&mut self.d_h, d_out.above, event);
                 layer.retreat(Back {
                     saved: &self.saved[event * saved_len..][..saved_len],
                     h: &self.h[event * hidden..][..hidden],
@@ -187,6 +188,15 @@ impl Tape {
             product::add(inputs, events, |_| 1.0, &self.d_inner, rows);
             product::add(recurrent, events, |_| 1.0, &self.d_recurrent, rows);
         }
+    }
+}
+
+/// Adds the row of an event to `sum`, where there are rows.
+#[inline(always)]
+fn add(sum: &mut [f32], rows: &[f32], event: usize) {
+    if !rows.is_empty() {
+        let row = &rows[event * sum.len()..][..sum.len()];
+        sum.iter_mut().zip(row).for_each(|(sum, d)| *sum += d);
     }
 }
 

@@ -22,8 +22,8 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 prop_compose! {
-    fn shapes()(kind in 0..KINDS.len(), inputs in 1usize..21, hidden in 1usize..70, layers in 1usize..4) -> Shape {
-        Shape { kind: KINDS[kind], inputs, hidden, layers }
+    fn shapes()(kind in 0..KINDS.len(), inputs in 1usize..21, hidden in 1usize..70, layers in 1usize..4, skip_connections: bool) -> Shape {
+        Shape { kind: KINDS[kind], inputs, hidden, layers, skip_connections }
     }
 }
 
@@ -76,19 +76,19 @@ proptest! {
             }
             prop_assert_eq!(bits(&alone), bits(&together[row * shape.state()..][..shape.state()]));
             // A window is so many steps, to the last bit.
-            let top = &alone[(shape.layers - 1) * shape.hidden..][..shape.hidden];
-            prop_assert_eq!(bits(top), bits(&unrolled[row * shape.hidden..][..shape.hidden]));
+            let out = &alone[shape.layers * shape.hidden - shape.output()..][..shape.output()];
+            prop_assert_eq!(bits(out), bits(&unrolled[row * shape.output()..][..shape.output()]));
         }
     }
 
     #[test]
-    fn gradients_are_slopes(kind in 0..KINDS.len(), inputs in 1usize..4, hidden in 1usize..6, layers in 1usize..3, seed in 1u64..1_000_000) {
-        let shape = Shape { kind: KINDS[kind], inputs, hidden, layers };
+    fn gradients_are_slopes(kind in 0..KINDS.len(), inputs in 1usize..4, hidden in 1usize..6, layers in 1usize..3, skip_connections: bool, seed in 1u64..1_000_000) {
+        let shape = Shape { kind: KINDS[kind], inputs, hidden, layers, skip_connections };
         let (count, steps, outputs) = (2, 4, 2);
         let parameters = numbers(seed, shape.parameters(), 0.9);
         let states = numbers(seed + 1, count * shape.state(), 0.8);
         let x = numbers(seed + 2, steps * count * shape.inputs, 1.0);
-        let d = numbers(seed + 3, outputs * count * hidden, 1.0);
+        let d = numbers(seed + 3, outputs * count * shape.output(), 1.0);
         let mut stack = Stack::new(shape);
         let mut pulled = |parameters: &[f32], x: &[f32]| -> f64 {
             stack.load(parameters);
@@ -118,7 +118,7 @@ proptest! {
 #[test]
 fn what_is_not_a_number_shows_in_its_own_row_only() {
     for kind in KINDS {
-        let shape = Shape { kind, inputs: 2, hidden: 5, layers: 2 };
+        let shape = Shape { kind, inputs: 2, hidden: 5, layers: 2, skip_connections: false };
         let mut stack = Stack::new(shape);
         stack.load(&numbers(3, shape.parameters(), 0.7));
         let mut states = vec![0.1; 2 * shape.state()];

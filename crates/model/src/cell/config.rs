@@ -74,7 +74,8 @@ impl ModelConfig {
             (Some(RecurrentKind::Gru), GruVariant::ResetAfter) => CellKind::Gru,
             (Some(RecurrentKind::Gru), GruVariant::ResetBefore) => CellKind::GruResetBefore,
         };
-        CellShape { layers: self.layers, ..CellShape::new(cell, inputs, self.hidden) }
+        let skip_connections = self.skip_connections;
+        CellShape { layers: self.layers, skip_connections, ..CellShape::new(cell, inputs, self.hidden) }
     }
 
     /// The recurrent cell of a network, where it has one.
@@ -136,6 +137,7 @@ impl ModelConfig {
             (full_history, "model.cell", format!("{:?}", self.cell.unwrap_or_default())),
             (gru, "model.variant", format!("{:?}", self.variant.unwrap_or_default())),
             (recurrent, "model.layers", self.layers.to_string()),
+            (recurrent && self.layers > 1, "model.skip_connections", self.skip_connections.to_string()),
             (mlp, "model.lags", self.lags().to_string()),
             (full_history, "model.history_max", self.history_max().to_string()),
             (truncated, "model.bptt.window", self.bptt.window_or_default().in_words()),
@@ -150,6 +152,14 @@ impl ModelConfig {
         if mlp && self.backend == BackendKind::Native {
             let message = "\"native\" has recurrent cells only, and an `mlp` is among the models";
             return Err(ConfigError::new("backend", message).help("leave it out, or set backend = \"libtorch\""));
+        }
+        if self.skip_connections && self.layers == 1 {
+            let error = ConfigError::new("skip_connections", "joins every layer to the head, and there is one layer");
+            return Err(error.help("leave it out, or set layers = 2 or more"));
+        }
+        if self.skip_connections && self.backend == BackendKind::Libtorch {
+            let error = ConfigError::new("skip_connections", "is done by the native backend only");
+            return Err(error.help("leave it out, or leave `backend` out"));
         }
         let no_window = match self.kind {
             ModelKind::FullHistory => "leave it out: gradients flow through the whole past, up to history_max events",
@@ -288,6 +298,11 @@ mod tests {
     fn settings_out_of_their_range_are_refused_by_name() {
         assert_eq!(refused(|model| model.layers = 0), "model.layers");
         assert_eq!(refused(|model| model.layers = 9), "model.layers");
+        assert_eq!(refused(|model| model.skip_connections = true), "model.skip_connections");
+        let skipping =
+            |backend| refused(|model| (model.layers, model.skip_connections, model.backend) = (2, true, backend));
+        assert_eq!(skipping(BackendKind::Libtorch), "model.skip_connections");
+        assert_eq!((skipping(BackendKind::Auto), skipping(BackendKind::Native)), (String::new(), String::new()));
         assert_eq!(refused(|model| model.memory_events = Some(1)), "model.memory_events");
         assert_eq!(refused(|model| (model.kind, model.lags) = (ModelKind::Mlp, Some(0))), "model.lags");
         let history = |every: usize, most: usize| {

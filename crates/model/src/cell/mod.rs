@@ -86,7 +86,7 @@ pub trait Cell: Send {
         count
     }
 
-    /// Runs windows forward and returns what their last steps give out, see [`CellShape::output`]: `[outputs, count, hidden]`.
+    /// Runs windows forward and returns what their last steps give out, see [`CellShape::output`]: `[outputs, count, output]`.
     ///
     /// # Errors
     /// When the backend fails.

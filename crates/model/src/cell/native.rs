@@ -18,12 +18,12 @@ impl NativeCell {
     /// # Errors
     /// [`ModelError::NotNative`] for a cell that is not recurrent.
     pub fn new(shape: CellShape) -> Result<Self, ModelError> {
-        let CellShape { inputs, hidden, layers, .. } = shape;
+        let CellShape { inputs, hidden, layers, skip_connections, .. } = shape;
         let kind = kind(shape.kind).ok_or(ModelError::NotNative { kind: shape.kind.as_str() })?;
         if inputs == 0 || hidden == 0 || layers == 0 {
             return Err(ModelError::EmptyCell { inputs, hidden, layers });
         }
-        let stack = Stack::new(Shape { kind, inputs, hidden, layers });
+        let stack = Stack::new(Shape { kind, inputs, hidden, layers, skip_connections });
         Ok(Self { stack, is_loaded: false, is_unrolled: false })
     }
 

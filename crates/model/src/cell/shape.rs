@@ -60,12 +60,14 @@ pub struct CellShape {
     pub hidden: usize,
     /// Cells one over the other, each fed by the one below; at least 1. An MLP has one.
     pub layers: usize,
+    /// Whether the head reads the hidden state of every layer (Graves 2013), instead of the topmost alone.
+    pub skip_connections: bool,
 }
 
 impl CellShape {
     /// A single layer.
     pub fn new(kind: CellKind, inputs: usize, hidden: usize) -> Self {
-        Self { kind, inputs, hidden, layers: 1 }
+        Self { kind, inputs, hidden, layers: 1, skip_connections: false }
     }
 
     /// The widths of the parts of a state, in order: h of every layer from the lowest up, then for the LSTM c of every layer; for
@@ -84,9 +86,10 @@ impl CellShape {
         self.state_parts().iter().sum()
     }
 
-    /// Where in a state lies what the cell gives out: h of the topmost layer.
+    /// Where in a state lies what the cell gives out: h of the topmost layer, or of all of them from the lowest up.
     pub fn output(&self) -> Range<usize> {
-        (self.layers - 1) * self.hidden..self.layers * self.hidden
+        let first = if self.skip_connections { 0 } else { self.layers - 1 };
+        first * self.hidden..self.layers * self.hidden
     }
 
     /// The parameters under PyTorch's names and in PyTorch's layout: those of `nn.LSTM`, `nn.GRU` and `nn.RNN`, layer by layer
@@ -176,9 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn the_output_of_stacked_cells_is_the_topmost_hidden_state() {
+    fn the_output_of_stacked_cells_is_the_topmost_hidden_state_or_every_one() {
         let shape = CellShape { layers: 3, ..CellShape::new(CellKind::Lstm, 1, 4) };
         assert_eq!((shape.state_len(), shape.output()), (24, 8..12));
+        assert_eq!(CellShape { skip_connections: true, ..shape }.output(), 0..12);
         let mlp = CellShape::new(CellKind::Mlp { lags: 3 }, 5, 4);
         assert_eq!((mlp.state_parts(), mlp.output()), (vec![4, 10], 0..4));
     }

@@ -21,6 +21,8 @@ pub struct ModelConfig {
     pub hidden: usize,
     /// Recurrent cells one over the other, each fed by the one below.
     pub layers: usize,
+    /// Whether the head reads the hidden states of all layers (Graves 2013), instead of the topmost alone.
+    pub skip_connections: bool,
     /// Where a `gru` has its reset gate. By default "reset-after", which is PyTorch's; "reset-before" is that of the papers.
     pub variant: Option<GruVariant>,
     /// How many events an `mlp` sees, the newest included. By default 8. Events before a key's first count as zeros.
@@ -69,6 +71,7 @@ impl Default for ModelConfig {
             kind: ModelKind::Lstm,
             hidden: 32,
             layers: 1,
+            skip_connections: false,
             variant: None,
             lags: None,
             cell: None,

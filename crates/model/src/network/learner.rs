@@ -175,7 +175,7 @@ impl<F: Send> Network<F> {
 
     /// Adds loss and gradient of windows of one length.
     fn add_gradient(&mut self, group: &[Window], gradient: &mut [f32], sums: &mut Sums) -> Result<(), ModelError> {
-        let (hidden, width) = (self.shape.hidden, self.linear.outputs);
+        let (hidden, width) = (self.linear.hidden, self.linear.outputs);
         let labels_width = self.labels_width();
         let batch = self.gather(group);
         let unrolled = self.cell.unroll(&batch)?;

@@ -137,7 +137,7 @@ impl<F: Send> Network<F> {
         learning: Learning,
         seed: u64,
     ) -> Result<Self, ModelError> {
-        let linear = Linear { hidden: shape.hidden, outputs: head.raw_len() };
+        let linear = Linear { hidden: shape.output().len(), outputs: head.raw_len() };
         let mut specs = shape.parameters();
         let cell_len = specs.iter().map(ParameterSpec::len).sum();
         specs.push(ParameterSpec::new("head.weight", [linear.outputs, linear.hidden]));

@@ -195,7 +195,7 @@ impl<F: Send> Network<F> {
 
     /// ‖d loss_t / d h_{t−k}‖ by k for each of some windows, t being its last step with a label.
     fn norms_by_lag(&mut self, probes: &[Probe], steps: usize) -> Result<Vec<Vec<f64>>, ModelError> {
-        let (state_len, hidden, width) = (self.shape.state_len(), self.shape.hidden, self.labels_width());
+        let (state_len, hidden, width) = (self.shape.state_len(), self.linear.hidden, self.labels_width());
         let every = self.learning.every;
         let batch = self.gather_probes(probes, steps);
         let unrolled = self.cell.unroll(&batch)?;

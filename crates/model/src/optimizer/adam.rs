@@ -5,8 +5,8 @@ use sluicegate_core::{SnapshotError, SnapshotReader, SnapshotWriter};
 use super::Optimizer;
 use crate::parameters::Layout;
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
+/// β₁ and β₂ of the paper.
+pub(super) const BETAS: (f64, f64) = (0.9, 0.999);
 const EPSILON: f32 = 1e-8;
 
 /// Step sizes scaled by running means of the gradient and of its square, both corrected for their start at 0.
@@ -15,25 +15,27 @@ pub struct Adam {
     mean: Vec<f32>,
     square: Vec<f32>,
     steps: u64,
+    betas: (f32, f32),
 }
 
 impl Adam {
-    /// For `len` parameters.
-    pub fn new(len: usize) -> Self {
-        Self { mean: vec![0.0; len], square: vec![0.0; len], steps: 0 }
+    /// For `len` parameters, with these β₁ and β₂, which are from 0 to below 1.
+    pub fn new(len: usize, (beta1, beta2): (f64, f64)) -> Self {
+        Self { mean: vec![0.0; len], square: vec![0.0; len], steps: 0, betas: (beta1 as f32, beta2 as f32) }
     }
 }
 
 impl Optimizer for Adam {
     fn step(&mut self, rate: f32, gradient: &[f32], values: &mut [f32]) {
         self.steps += 1;
+        let (beta1, beta2) = self.betas;
         let steps = self.steps as f64;
-        let correct_mean = 1.0 - f64::from(BETA1).powf(steps);
-        let correct_root = ((1.0 - f64::from(BETA2).powf(steps)).sqrt()) as f32;
+        let correct_mean = 1.0 - f64::from(beta1).powf(steps);
+        let correct_root = ((1.0 - f64::from(beta2).powf(steps)).sqrt()) as f32;
         let size = (f64::from(rate) / correct_mean) as f32;
         for (((value, g), m), v) in values.iter_mut().zip(gradient).zip(&mut self.mean).zip(&mut self.square) {
-            *m = BETA1 * *m + (1.0 - BETA1) * g;
-            *v = BETA2 * *v + (1.0 - BETA2) * g * g;
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
             *value -= size * *m / (v.sqrt() / correct_root + EPSILON);
         }
     }
@@ -71,7 +73,7 @@ mod tests {
     /// ```
     #[test]
     fn three_steps_equal_pytorch() {
-        let mut adam = Adam::new(2);
+        let mut adam = Adam::new(2, BETAS);
         let mut values = [0.5, -1.0];
         for gradient in [[0.1, -2.0], [0.3, 1.0], [-0.2, 0.5]] {
             adam.step(0.01, &gradient, &mut values);

@@ -42,7 +42,7 @@ pub trait Optimizer: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerKind {
-    /// Adam (Kingma & Ba 2015) with β = (0.9, 0.999), ε = 1e-8.
+    /// Adam (Kingma & Ba 2015), ε = 1e-8.
     #[default]
     Adam,
     /// Stochastic gradient descent, with momentum if asked for.
@@ -65,6 +65,9 @@ pub struct OptimizerConfig {
     pub clip_norm: f64,
     /// Share of the last step that the next one keeps; for `sgd` only.
     pub momentum: f64,
+    /// Of `adam`: how slowly the means of gradients (β₁) and of their squares (β₂) forget. By default (0.9, 0.999). One long stream,
+    /// whose gradients are of one window each, may learn faster with a small β₁.
+    pub betas: Option<(f64, f64)>,
 }
 
 impl Default for OptimizerConfig {
@@ -76,6 +79,7 @@ impl Default for OptimizerConfig {
             rate_min: 3e-4,
             clip_norm: 10.0,
             momentum: 0.0,
+            betas: None,
         }
     }
 }
@@ -102,13 +106,24 @@ impl OptimizerConfig {
         if self.momentum != 0.0 && self.kind != OptimizerKind::Sgd {
             return Err(ConfigError::new("momentum", "applies to `sgd` only").help("remove it, or set kind = \"sgd\""));
         }
+        if let Some((first, second)) = self.betas {
+            if self.kind != OptimizerKind::Adam {
+                return Err(
+                    ConfigError::new("betas", "apply to `adam` only").help("remove them, or set kind = \"adam\"")
+                );
+            }
+            if ![first, second].iter().all(|beta| (0.0..1.0).contains(beta)) {
+                let message = format!("must be from 0 to below 1, not [{first}, {second}]");
+                return Err(ConfigError::new("betas", message));
+            }
+        }
         Ok(())
     }
 
     /// An optimizer of this kind for `len` parameters, without moments yet.
     pub fn build(&self, len: usize) -> Box<dyn Optimizer> {
         match self.kind {
-            OptimizerKind::Adam => Box::new(Adam::new(len)),
+            OptimizerKind::Adam => Box::new(Adam::new(len, self.betas.unwrap_or(adam::BETAS))),
             OptimizerKind::Sgd => Box::new(Sgd::new(len, self.momentum as f32)),
         }
     }
@@ -151,6 +166,9 @@ mod tests {
             (OptimizerConfig { rate_min: -1.0, ..base() }, "rate_min"),
             (OptimizerConfig { momentum: 1.0, kind: OptimizerKind::Sgd, ..base() }, "momentum"),
             (OptimizerConfig { momentum: 0.5, ..base() }, "momentum"),
+            (OptimizerConfig { betas: Some((1.0, 0.9)), ..base() }, "betas"),
+            (OptimizerConfig { betas: Some((0.9, f64::NAN)), ..base() }, "betas"),
+            (OptimizerConfig { betas: Some((0.9, 0.99)), kind: OptimizerKind::Sgd, ..base() }, "betas"),
         ];
         for (config, key) in cases {
             assert_eq!(config.validate().unwrap_err().key, key);

@@ -33,7 +33,7 @@ const MARKER: f32 = 77.0;
 /// k1 and k2.
 const EVERY: usize = 1;
 const WINDOW: usize = 2;
-const SHAPE: CellShape = CellShape { kind: CellKind::Rnn, inputs: 1, hidden: 1, layers: 1 };
+const SHAPE: CellShape = CellShape { kind: CellKind::Rnn, inputs: 1, hidden: 1, layers: 1, skip_connections: false };
 
 /// h = w x + u h + b + b′ of one unit.
 struct LinearCell {
