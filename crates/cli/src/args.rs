@@ -38,6 +38,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     #[cfg(feature = "model")]
+    Backtest(BacktestArgs),
+    #[cfg(feature = "model")]
     Generate(GenerateArgs),
     Produce(ProduceArgs),
     #[cfg(feature = "model")]
@@ -298,6 +300,39 @@ pub(crate) struct GenerateArgs {
     pub(crate) keep_paths: bool,
 }
 
+/// Says whether a pipeline's forecasts would have been any good, fold by fold, beside its controls
+///
+/// Goes through the history once. Every event is scored before it is learned from, so every fold is honest. The pipeline's sinks
+/// and checkpoints are not touched. Prints a leaderboard with confidence intervals, and with --output writes all scores.
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct BacktestArgs {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// Scores no event before this time, such as 2017-01-01 or 2017-01-01T06:00:00Z; earlier ones are learned from
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Scores no event at this time or later
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Scoring ranges, one after the other, each with as many events
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) folds: NonZeroUsize,
+    /// First events that are learned from and not scored: a number of them, or a share such as 20%
+    #[arg(long, value_name = "N|P%", default_value = "20%")]
+    pub(crate) warm_up: String,
+    /// The forecast operator, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+    /// Seed of the resampling behind the intervals
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Writes scores.parquet into this folder: of every fold, target, horizon and model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 /// Feeds a Kafka topic from Parquet files
 ///
 /// Writes every row, in order, at least once: after a failure, run again, rows are there twice. Shows progress, and how many
@@ -380,7 +415,13 @@ pub(crate) struct PipelineArgs {
 impl PipelineArgs {
     /// Reads the pipeline file. From here on `console` shows none of the secrets in it.
     pub(crate) fn document(&self, console: &mut Console<'_>) -> Result<Document, Failure> {
-        let overrides = overrides(&self.set)?;
+        self.document_with(Vec::new(), console)
+    }
+
+    /// As [`PipelineArgs::document`], with more put in place of what the file says.
+    pub(crate) fn document_with(&self, more: Vec<Override>, console: &mut Console<'_>) -> Result<Document, Failure> {
+        let mut overrides = overrides(&self.set)?;
+        overrides.extend(more);
         let text = std::fs::read_to_string(&self.file)
             .map_err(|source| Failure::wrong(&PipelineError::File { file: self.file.clone(), source }))?;
         let document = Document::parse(&self.file, text, overrides).map_err(|error| Failure::wrong(&error))?;

@@ -24,6 +24,8 @@
 //! while running; 2 wrong arguments or a wrong pipeline; 130 interrupted; 143 stopped at once by a second SIGTERM.
 
 mod args;
+#[cfg(feature = "model")]
+mod backtest;
 mod check;
 mod checkpoint;
 mod components;
@@ -108,6 +110,8 @@ fn dispatch(
         Command::Check(args) => check::check(&args, &registry, console),
         Command::Components(args) => components::components(&args, &registry, console),
         Command::Checkpoint(command) => checkpoint::checkpoint(&command, &registry, console),
+        #[cfg(feature = "model")]
+        Command::Backtest(args) => backtest::backtest(&args, &registry, console),
         #[cfg(feature = "model")]
         Command::Diagnose(command) => diagnose::diagnose(&command, &registry, console),
         #[cfg(feature = "model")]

@@ -15,10 +15,10 @@ use crate::failure::Failure;
 use crate::layout::counted;
 
 /// The type of the operator that is diagnosed.
-const FORECAST: &str = "forecast";
+pub(crate) const FORECAST: &str = "forecast";
 
 /// The built-in sources that never end: of these it is said before any server is asked for anything.
-const LIVE: [&str; 2] = ["kafka", "hybrid"];
+pub(crate) const LIVE: [&str; 2] = ["kafka", "hybrid"];
 
 /// What is diagnosed.
 pub(super) struct Events {
@@ -83,16 +83,15 @@ impl Events {
     }
 }
 
-fn operator<'a>(spec: &'a PipelineSpec, name: Option<&str>) -> Result<&'a ComponentSpec, Failure> {
+pub(crate) fn operator<'a>(spec: &'a PipelineSpec, name: Option<&str>) -> Result<&'a ComponentSpec, Failure> {
     let is_forecast =
         |component: &&ComponentSpec| component.kind == ComponentKind::Operator && component.type_name == FORECAST;
     let all: Vec<&ComponentSpec> = spec.components().iter().filter(is_forecast).collect();
     let names = all.iter().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", ");
     match (name, all.as_slice()) {
-        (_, []) => Err(Failure::wrong_argument(format!(
-            "pipeline {} has no operator of type \"{FORECAST}\", so there is no network to diagnose",
-            spec.name()
-        ))),
+        (_, []) => {
+            Err(Failure::wrong_argument(format!("pipeline {} has no operator of type \"{FORECAST}\"", spec.name())))
+        }
         (None, [only]) => Ok(*only),
         (None, _) => Err(Failure::wrong_argument(format!(
             "pipeline {} has several operators of type \"{FORECAST}\"\n  help: name one with --operator: {names}",
@@ -107,7 +106,7 @@ fn operator<'a>(spec: &'a PipelineSpec, name: Option<&str>) -> Result<&'a Compon
 }
 
 /// The source that an operator's rows come from, and the operators that they go through on the way.
-fn way<'a>(
+pub(crate) fn way<'a>(
     spec: &'a PipelineSpec,
     operator: &ComponentSpec,
 ) -> Result<(&'a ComponentSpec, Vec<&'a ComponentSpec>), Failure> {
@@ -117,7 +116,7 @@ fn way<'a>(
         let Some(input) = input else {
             let name = &operator.name;
             return Err(Failure::wrong_argument(format!(
-                "the rows of operator `{name}` do not come from a source\n  help: diagnose a pipeline in which they do"
+                "the rows of operator `{name}` do not come from a source\n  help: name an operator whose rows do"
             )));
         };
         if input.kind == ComponentKind::Source {
@@ -138,7 +137,7 @@ fn live(source: &ComponentSpec) -> Failure {
 }
 
 /// The instances of operators for one partition.
-fn built(
+pub(crate) fn built(
     factories: &[(&str, Box<dyn OperatorFactory>)],
     partition: &PartitionId,
 ) -> Result<Vec<Box<dyn Operator>>, BoxError> {
@@ -176,7 +175,7 @@ fn log(reader: &mut dyn Reader, operators: &mut [Box<dyn Operator>], most: usize
 }
 
 /// What follows from a batch, or from the end of the partition, behind all operators.
-fn through(operators: &mut [Box<dyn Operator>], next: Option<Batch>) -> Result<Vec<Batch>, BoxError> {
+pub(crate) fn through(operators: &mut [Box<dyn Operator>], next: Option<Batch>) -> Result<Vec<Batch>, BoxError> {
     let is_over = next.is_none();
     let mut batches: Vec<Batch> = next.into_iter().collect();
     for operator in operators {

@@ -2,7 +2,7 @@
 //!
 //! What is measured, and how, is in `sluicegate::model::diagnose`; here it is read from a pipeline, printed, drawn and written down.
 
-mod events;
+pub(crate) mod events;
 mod picture;
 mod report;
 
