@@ -26,13 +26,14 @@ const COMPRESSORS: [(&str, f64, f64); 6] = [
 ];
 /// Bytes drawn at random.
 const RANDOM_BYTES: usize = 200_000;
-/// A network alone has more to learn than one over experts: it is larger, and learns more often.
-const ALONE: [&str; 5] = [
+/// A network alone has more to learn than one over experts: it is larger and deeper, and its rate falls without a floor.
+const ALONE: [&str; 6] = [
     "operator.forecast.model.kind=\"experts\"",
     "operator.forecast.controls=[\"lstm\"]",
-    "operator.forecast.model.hidden=128",
-    "operator.forecast.model.bptt={every=1,window=8}",
-    "operator.forecast.model.optimizer={rate=0.002,rate_decay_steps=30000}",
+    "operator.forecast.model.hidden=90",
+    "operator.forecast.model.layers=3",
+    "operator.forecast.model.skip_connections=true",
+    "operator.forecast.model.optimizer={rate=0.005,rate_decay_steps=5000,rate_min=0.0,betas=[0.025,0.9999]}",
 ];
 
 /// What a pass gave.
